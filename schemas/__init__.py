@@ -1,0 +1,1 @@
+"""The public contracts of Tierline: what goes over the wire and into files."""

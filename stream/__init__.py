@@ -1,0 +1,1 @@
+"""Tierline: signals in, tier changes out."""
