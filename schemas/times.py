@@ -1,0 +1,58 @@
+"""Moments as text and as whole milliseconds since the epoch (UTC): RFC 3339, always with an offset."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(?:[0-5]\d|(60))(?:\.\d{1,30})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_FRACTION = re.compile(r"\.(\d+)")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+MEND = "write it with an offset, as 2026-11-20T09:00:00Z"
+
+
+def parse_time(text: object) -> int:
+    """Milliseconds since the epoch of an RFC 3339 time, truncated to the millisecond before it.
+
+    Raises ValueError, with what to mend, for anything else: no offset, no such day, not text.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"is not a time ({MEND})")
+    shape = _RFC3339.fullmatch(text)
+    if shape is None:
+        if _RFC3339.fullmatch(text + "Z"):
+            raise ValueError("has no offset, so nobody knows which moment it is (" + MEND + ")")
+        raise ValueError(f"is not a time ({MEND})")
+    leap = 0
+    if shape[1]:  # a leap second is the moment after :59, as POSIX time has it
+        text, leap = text[:17] + "59" + text[19:], 1_000
+    if "." in text:
+        # digits beyond the sixth would be refused, and we keep three of them anyway
+        text = _FRACTION.sub(lambda part: "." + part[1][:6].ljust(6, "0"), text)
+    try:
+        return (datetime.fromisoformat(text.upper()) - _EPOCH) // _MILLISECOND + leap
+    except (ValueError, OverflowError):
+        raise ValueError("is no moment that exists (" + MEND + ")") from None
+
+
+def format_time(time: int) -> str:
+    """`2026-11-20T09:00:00Z`; with `.021` where the milliseconds are not zero."""
+    seconds, milliseconds = divmod(time, 1_000)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    text = text.rjust(19, "0")  # strftime does not pad years before 1000
+    return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
+
+
+def check_date(text: str) -> str:
+    """The date as it came, when it is a calendar day `YYYY-MM-DD`; else ValueError."""
+    if _DATE.fullmatch(text) is None:
+        raise ValueError("is not a date (write YYYY-MM-DD)")
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is no day of the calendar (write YYYY-MM-DD)") from None
+    return text
