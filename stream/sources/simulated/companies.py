@@ -92,8 +92,8 @@ def found(index: int, seed: int) -> tuple[Company, random.Random]:
         headcount_known=rng.random() >= rates.NO_HEADCOUNT,
         technologies_known=rng.random() >= rates.NO_TECHNOLOGIES,
         fit=0.0 if competitor else fit,
-        appetite=0.0 if competitor else 0.06 + 0.94 * fit,
-        attention=rng.lognormvariate(-0.2, 0.65) * (3.0 if competitor else 1.0),
+        appetite=0.0 if competitor else 0.10 + 0.90 * fit,
+        attention=rng.lognormvariate(-0.3, 0.8) * (3.0 if competitor else 1.0),
     )
     return company, rng
 

@@ -57,7 +57,9 @@ def moment(time: int) -> str:
     return (_EPOCH + timedelta(milliseconds=time)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def envelope(feed: Feed, number: str, kind: str, subject: str, time: int, recorded: int, data: Mapping[str, Any]) -> bytes:
+def envelope(
+    feed: Feed, number: str, kind: str, subject: str, time: int, recorded: int, data: Mapping[str, Any]
+) -> bytes:
     """One CloudEvent of the import form: `recordedtime` says when the log would have taken it."""
     return orjson.dumps(
         {

@@ -53,7 +53,7 @@ class Chance:
         self._tried = {account: hot[account] for account in ever[:: self._stride]}
 
     def of(self, account: str, window: Interval) -> tuple[float, float]:
-        """The share of other accounts whose hot times meet `window`; their mean lead in milliseconds, 0 for the rest."""
+        """The share of other accounts whose hot times meet `window`, their mean lead in milliseconds (none is 0)."""
         met = total = 0
         for other, spans in self._tried.items():
             if other != account and (found := lead(spans, window)) is not None:

@@ -51,19 +51,19 @@ class Rate:
 
 HAPPENINGS: Final[dict[str, Rate]] = {
     # what people there read of the seller's, in the seller's own web analytics
-    "page_view": Rate(1.3, 3.0, 5.0, "attention"),
-    "pricing_view": Rate(0.09, 0.5, 1.8, "attention"),
-    "download": Rate(0.16, 0.5, 1.0, "attention"),
-    "webinar": Rate(0.08, 0.25, 0.5, "attention"),
-    "search": Rate(0.15, 0.4, 0.8, "attention"),
-    "review_view": Rate(0.05, 0.3, 0.9, "attention"),
+    "page_view": Rate(1.3, 2.8, 4.0, "attention"),
+    "pricing_view": Rate(0.14, 0.45, 1.1, "attention"),
+    "download": Rate(0.22, 0.45, 0.75, "attention"),
+    "webinar": Rate(0.09, 0.22, 0.40, "attention"),
+    "search": Rate(0.18, 0.4, 0.65, "attention"),
+    "review_view": Rate(0.08, 0.3, 0.7, "attention"),
     "email_click": Rate(0.30, 0.6, 0.9, "attention"),
     # what an intent vendor sees elsewhere
-    "surge": Rate(0.14, 0.7, 1.6),
+    "surge": Rate(0.28, 0.6, 0.95),
     # hiring: data people when a data project is coming; all the others whatever happens
-    "data_job": Rate(0.25, 0.8, 1.3, "size"),
+    "data_job": Rate(0.35, 0.7, 0.95, "size"),
     "other_job": Rate(0.9, 0.9, 0.9, "size"),
-    "data_hire": Rate(0.02, 0.10, 0.12),
+    "data_hire": Rate(0.03, 0.08, 0.09),
     "other_hire": Rate(0.10, 0.12, 0.12, "size"),
     "departure": Rate(0.06, 0.08, 0.08, "size"),
     # money, plans and places
@@ -90,7 +90,7 @@ STIRRING_DAYS: Final = (24.0, 0.4)  # median and spread of a log-normal
 BUYING_DAYS: Final = (42.0, 0.4)
 DONE_DAYS: Final = (150.0, 0.3)
 LAPSED_DAYS: Final = (90.0, 0.3)
-STIRRING_BUYS: Final = 0.75  # of what stirs at a company that fits perfectly; the rest goes quiet again
+STIRRING_BUYS: Final = 0.65  # of what stirs at a company that fits perfectly; the rest goes quiet again
 BUYING_DECIDES: Final = 0.75  # of buying that ends by itself; the rest lapses
 LAYOFF_STOPS: Final = 0.7  # of layoffs at a company that stirs or buys
 
