@@ -1,0 +1,1 @@
+"""Transports: what carries records between agents, behind one behaviour."""

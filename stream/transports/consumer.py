@@ -1,0 +1,244 @@
+"""The Faust consumer that delivers batches; a transport adds where the records come from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from time import monotonic
+from typing import Any, Protocol, cast
+
+from faust.transport.consumer import Consumer
+from faust.types import TP, ConsumerMessage
+from mode import ServiceT
+from mode.utils.futures import notify
+
+from stream.transports.batching import Batch, BatchAbandoned, BatchingConductor, BatchLimits, StaleBatch
+from stream.transports.records import Record
+
+
+class _Limited(Protocol):
+    limits: BatchLimits
+
+
+class BatchingConsumer(Consumer):
+    """Delivery, acknowledgement and shutdown in batches, over Faust's bookkeeping.
+
+    A subclass provides `_getmany` (up to the limits from each partition asked for, in order), and may override
+    `_advanced` and `_give_back`, depending on whether its fetch moves its read position.
+    """
+
+    stop_budget = 5.0
+    """Seconds that a stop or a revocation waits for the batches that agents hold."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._window: defaultdict[TP, deque[int]] = defaultdict(deque)
+        self._open: defaultdict[TP, dict[int, Batch]] = defaultdict(dict)
+        self._seeks = 0
+        self._wake = asyncio.Event()
+        super().__init__(*args, **kwargs)
+
+    # Delivery
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self._drain_once()
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+        except Exception as error:
+            # The fetcher would end in silence, and the worker idle on.
+            self.log.exception("Reading stopped: %r", error)
+            await self.app.crash(error)
+            raise
+
+    async def _drain_once(self) -> None:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode means asyncio's Event too
+            return
+        generation, seeks = self.app.consumer_generation_id, self._seeks
+        wanted = {tp for tp in self._get_active_partitions() if self._has_room(tp)}
+        if not wanted:
+            await self.rest(1.0)
+            return
+        fetched = await self._getmany(wanted, 1.0)
+        for tp, records in fetched.items():
+            if (
+                not self.flow_active
+                or self._seeks != seeks
+                or self.app.consumer_generation_id != generation
+                or tp in self._paused_partitions
+            ):
+                self._give_back(tp, records)
+            elif records:
+                await self._deliver(tp, records, generation)
+
+    async def rest(self, seconds: float) -> bool:
+        """Waits until something was settled, resumed or written, at most so long; True if so."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    async def _deliver(self, tp: TP, records: Sequence[Record], generation: int) -> None:
+        last = records[-1].offset
+        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        self._read_offset[tp] = last
+        self._advanced(tp, last + 1)
+        acks = self.app.topics.acks_enabled_for(tp.topic)
+        if tp.topic in cast(BatchingConductor, self.app.topics).batched:
+            if acks:
+                self._window[tp].append(last)
+            await self._unless_suspended(self.callback(self._batch_message(tp, records, generation)))
+            return
+        if acks:
+            self._window[tp].extend(record.offset for record in records)
+        await self._unless_suspended(self._one_by_one(tp, records))
+
+    async def _one_by_one(self, tp: TP, records: Sequence[Record]) -> None:
+        callback, to_message = self.callback, self._to_message
+        for at, record in enumerate(records):
+            await callback(to_message(tp, record))
+            if not at % 100:
+                await asyncio.sleep(0)
+
+    async def _unless_suspended(self, delivery: Awaitable[None]) -> None:
+        """Delivers, or gives up when the flow is suspended: then everything is read again from the position."""
+        await self.wait_first(delivery, self.suspend_flow.wait())
+
+    def _batch_message(self, tp: TP, records: Sequence[Record], generation: int) -> ConsumerMessage:
+        batch = Batch(tp, records)
+        last = records[-1]
+        message = ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000, 1, None, None, cast(Any, batch), None, 0, 0, tp,
+            generation_id=generation,
+        )  # fmt: skip
+        # Ours, beside one reference a channel: so neither the loop's end nor an exception acknowledges the batch.
+        message.refcount = 1
+        batch.message = message
+        self._open[tp][last.offset] = batch
+        return message
+
+    def _to_message(self, tp: TP, record: Record) -> ConsumerMessage:
+        return ConsumerMessage(
+            record.topic, record.partition, record.offset, record.timestamp_ms / 1000, 1, list(record.headers),
+            record.key, record.value, None, None, None, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    def _has_room(self, tp: TP) -> bool:
+        waiting = self._open[tp]
+        if len(waiting) < cast(_Limited, self.transport).limits.in_flight:
+            return True
+        for batch in waiting.values():
+            if batch.message.tracked and batch.message.refcount <= 1:
+                raise BatchAbandoned(
+                    f"{batch!r}: the agent went on or failed without commit_batch or ack. Look for its error above;"
+                    " an agent that settles later must read `.noack()`."
+                )
+        return False
+
+    def _advanced(self, tp: TP, offset: int) -> None:
+        """Called before records up to `offset` are handed over."""
+
+    def _give_back(self, tp: TP, records: Sequence[Record]) -> None:
+        """Called for what was fetched and cannot be handed over now."""
+
+    # Settling
+
+    def check_open(self, batch: Batch) -> None:
+        """Raises StaleBatch unless `batch` may be settled, ValueError if an earlier one of its partition is open."""
+        if self._open[batch.tp].get(batch.end - 1) is not batch:
+            raise StaleBatch(f"{batch!r} was settled already, or its partition has been read anew since.")
+        settled = self._acked_index[batch.tp]
+        for offset in self._window[batch.tp]:
+            if offset == batch.end - 1:
+                return
+            if offset not in settled:
+                raise ValueError(f"{batch!r}: the messages before it, up to offset {offset}, are not settled yet.")
+
+    def settle(self, batch: Batch, *, committed: bool = False) -> None:
+        """Marks a batch as done; `committed`: its position is stored already. Raises StaleBatch."""
+        tp, offset = batch.tp, batch.end - 1
+        if self._open[tp].get(offset) is not batch:
+            raise StaleBatch(f"{batch!r} was settled already, or its partition has been read anew since.")
+        del self._open[tp][offset]
+        batch.message.acked = True
+        self._unacked_messages.discard(batch.message)
+        self._acked_index[tp].add(offset)
+        self._acked[tp].append(offset)
+        self._n_acked += 1
+        if committed:
+            self._new_offset(tp)
+            self._committed_offset[tp] = batch.end
+            self.app.monitor.on_tp_commit({tp: batch.end})
+        self.app.sensors.on_message_out(tp, offset, batch.message)
+        notify(self._waiting_for_ack)
+        self._wake.set()
+
+    def _new_offset(self, tp: TP) -> int | None:
+        window, settled = self._window[tp], self._acked_index[tp]
+        last: int | None = None
+        while window and window[0] in settled:
+            last = window.popleft()
+            settled.discard(last)
+        self._acked[tp].clear()
+        return None if last is None else last + 1
+
+    def _forget(self, tps: Iterable[TP]) -> None:
+        """What was delivered of these partitions no longer counts: it is read again, here or elsewhere."""
+        self._seeks += 1
+        for tp in list(tps):
+            for kept in (self._window, self._open, self._acked, self._acked_index):
+                cast(dict[TP, Any], kept).pop(tp, None)
+
+    # Flow
+
+    async def perform_seek(self) -> None:
+        """Reads on from the committed positions."""
+        self._forget(self.assignment())
+        await super().perform_seek()
+        self._wake.set()
+
+    def resume_flow(self) -> None:
+        """Lets records flow."""
+        super().resume_flow()
+        self._wake.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Reads these partitions again."""
+        super().resume_partitions(tps)
+        self._wake.set()
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """An agent has caught up."""
+        super().on_buffer_drop(tp)
+        self._wake.set()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Lets agents finish what they hold and commits it; only then are the acknowledgements dropped."""
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
+        await self.wait_empty()
+        self._forget(revoked)
+        await super().on_partitions_revoked(revoked)
+
+    async def wait_empty(self) -> None:
+        """Waits for the batches that agents hold, at most `stop_budget` seconds, and commits what is settled."""
+        deadline = monotonic() + self.stop_budget
+        while not self.should_stop and self._unacked_messages and monotonic() < deadline:
+            await self._wait_for_ack(timeout=1)
+            self._clean_unacked_messages()
+        if self._unacked_messages:
+            self.log.warning("Not waiting any longer for %s; it will be delivered again.", list(self._unacked_messages))
+        await self.commit_and_end_transactions()
+
+    def _positions_to_commit(self, offsets: Mapping[TP, int]) -> dict[tuple[str, str, int], int]:
+        return {(self.app.conf.id, tp.topic, tp.partition): offset for tp, offset in offsets.items()}

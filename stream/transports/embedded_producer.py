@@ -1,0 +1,164 @@
+"""The producer of the embedded log: what is sent while one transaction runs goes together into the next."""
+
+from __future__ import annotations
+
+import asyncio
+import typing
+from collections.abc import Awaitable, Mapping
+from typing import Any, cast
+
+from faust.transport.producer import Producer, ProducerBuffer
+from faust.types import HeadersArg, RecordMetadata
+from faust.types.tuples import TP, FutureMessage
+from mode import Service
+from mode.utils.times import Seconds
+
+from stream.transports.records import Append, Headers, partition_for
+
+if typing.TYPE_CHECKING:
+    from stream.transports.embedded import Transport
+
+
+class StrictBuffer(ProducerBuffer):
+    """Faust's buffer of `send_soon`, which counts the message in flight and flushes until nothing is left."""
+
+    in_flight = 0
+
+    async def _send_pending(self, fut: FutureMessage) -> None:
+        self.in_flight += 1
+        try:
+            await super()._send_pending(fut)
+        finally:
+            self.in_flight -= 1
+
+    async def flush(self) -> None:
+        """Returns once everything has been handed to the producer."""
+        while self.size or self.in_flight:
+            if self.should_stop:
+                raise RuntimeError(f"{self.size + self.in_flight} records were not sent: the producer has stopped.")
+            await asyncio.sleep(0.001)
+
+
+class EmbeddedProducer(Producer):
+    """Appends single records; agents that commit whole batches use the transport instead."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.buffer = StrictBuffer(loop=self.loop, beacon=self.beacon)
+        self.buffer.app = self.app
+        self._log = cast("Transport", self.transport)
+        self._pending: list[tuple[Append, asyncio.Future[RecordMetadata]]] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._some = asyncio.Event()
+
+    async def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,
+        headers: HeadersArg | None,
+        *,
+        transactional_id: str | None = None,
+    ) -> Awaitable[RecordMetadata]:
+        """Queues a record; the future ends once the log has it, or with the LogError."""
+        if partition is None:
+            partition = self.key_partition(topic, key).partition
+        time_ms = None if timestamp is None else int(timestamp * 1000)
+        future: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+        self._pending.append((Append(topic, partition, key, value, _headers(headers), time_ms), future))
+        self._idle.clear()
+        self._some.set()
+        return future
+
+    async def send_and_wait(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,
+        headers: HeadersArg | None,
+        *,
+        transactional_id: str | None = None,
+    ) -> RecordMetadata:
+        """Appends a record and returns once the log has it. Raises LogError."""
+        return await (await self.send(topic, key, value, partition, timestamp, headers))
+
+    @Service.task
+    async def _append_pending(self) -> None:
+        while not self.should_stop:
+            await self._some.wait()
+            await self._append_all()
+
+    async def _append_all(self) -> None:
+        self._some.clear()
+        taken, self._pending = self._pending, []
+        if not taken:
+            self._idle.set()
+            return
+        appends = [append for append, _ in taken]
+        try:
+            offsets = await self._log.append(appends)
+        except BaseException as error:
+            for _, future in taken:
+                if not future.done():
+                    future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+                    future.exception()  # whoever waits sees it; Faust's own table writes would only log it
+            if not self._pending:
+                self._idle.set()
+            if not isinstance(error, Exception):
+                raise
+            await self.app.crash(error)
+            return
+        for (append, future), offset in zip(taken, offsets, strict=True):
+            if not future.done():
+                tp = TP(append.topic, append.partition)
+                future.set_result(RecordMetadata(append.topic, append.partition, tp, offset, append.timestamp_ms, 1))
+        if not self._pending:
+            self._idle.set()
+
+    async def flush(self) -> None:
+        """Returns once everything sent is in the log or its future has failed."""
+        await self.buffer.flush()
+        await self._idle.wait()
+
+    async def on_stop(self) -> None:
+        """Appends what is still queued, then closes the log."""
+        while self._pending:
+            await self._append_all()
+        await super().on_stop()
+        self._log.close()
+
+    async def create_topic(
+        self,
+        topic: str,
+        partitions: int,
+        replication: int,
+        *,
+        config: Mapping[str, Any] | None = None,
+        timeout: Seconds = 30.0,
+        retention: Seconds | None = None,
+        compacting: bool | None = None,
+        deleting: bool | None = None,
+        ensure_created: bool = False,
+    ) -> None:
+        """Creates a topic if it is missing; raises TopicMismatch."""
+        await self._log.create_topic(topic, partitions, retention=retention, compacting=compacting)
+
+    def key_partition(self, topic: str, key: bytes | None) -> TP:
+        """Where a key goes."""
+        return TP(topic, self._log.partition_for(topic, key))
+
+    def supports_headers(self) -> bool:
+        """Yes."""
+        return True
+
+
+def _headers(headers: HeadersArg | None) -> Headers:
+    if not headers:
+        return ()
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return tuple((name, bytes(value)) for name, value in pairs)

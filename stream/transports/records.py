@@ -1,0 +1,60 @@
+"""The records of a log, alike for every transport, and the rule that gives a key its partition."""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, bytes], ...]
+
+_MASK = 0xFFFFFFFF
+_SEED = 0x9747B28C
+_M = 0x5BD1E995
+
+
+class Record(NamedTuple):
+    """One record as read from a log."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    """Milliseconds since the epoch: when the log took the record, unless the sender named a time."""
+    key: bytes | None
+    value: bytes | None
+    """None is a tombstone: in a compacted topic it takes the key out."""
+    headers: Headers = ()
+
+
+class Append(NamedTuple):
+    """One record to be appended."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp_ms: int | None = None
+    """None: the append time, which never goes backwards within a partition."""
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's 32-bit murmur2 of `data`, unsigned."""
+    length = len(data)
+    h = (_SEED ^ length) & _MASK
+    whole = length & ~3
+    for at in range(0, whole, 4):
+        k = (int.from_bytes(data[at : at + 4], "little") * _M) & _MASK
+        k = ((k ^ (k >> 24)) * _M) & _MASK
+        h = ((h * _M) & _MASK) ^ k
+    if length > whole:
+        h = ((h ^ int.from_bytes(data[whole:], "little")) * _M) & _MASK
+    h = ((h ^ (h >> 13)) * _M) & _MASK
+    return h ^ (h >> 15)
+
+
+def partition_for(key: bytes | None, partitions: int) -> int:
+    """The partition of a key, as Kafka's Java client and aiokafka choose it; any one at random without a key."""
+    if key is None:
+        return random.randrange(partitions)  # noqa: S311  spreading load, not a secret
+    return (murmur2(key) & 0x7FFFFFFF) % partitions

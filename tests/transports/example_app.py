@@ -1,0 +1,64 @@
+"""The smallest whole app on a transport of ours: counts words per key, exactly, across crashes.
+
+Run it: `python tests/transports/example_app.py sqlite:///tmp/example.db worker -l info`
+"""
+
+from __future__ import annotations
+
+import sys
+
+import faust
+
+from stream.transports.batching import Batch, StaleBatch, batch_topic
+from stream.transports.records import Append
+
+PARTITIONS = 2
+
+
+def create_app(broker: str, *, app_id: str = "example", partitions: int = PARTITIONS) -> faust.App:
+    """An app that keeps, per key of `in`, how many records it has seen, and sends each new count to `out`."""
+    app = faust.App(
+        app_id,
+        broker=broker,
+        env={},
+        store="memory://",
+        topic_partitions=partitions,
+        topic_disable_leader=True,
+        stream_wait_empty=True,
+        web_enabled=False,
+    )
+    source = batch_topic(app, "in", partitions=partitions)
+    out = app.topic("out", partitions=partitions)
+    counts = app.Table("counts", key_type=bytes, value_type=bytes, partitions=partitions)
+
+    @app.task
+    async def declare() -> None:
+        await out.declare()  # topics that are only written are nobody else's to create
+
+    @app.agent(source)
+    async def count(batches: faust.StreamT[Batch]) -> None:
+        transport = app.transport
+        async for batch in batches:
+            fresh: dict[bytes, bytes] = {}
+            effects: list[Append] = []
+            for record in batch.records:
+                key = record.key or b""
+                now = int(fresh.get(key) or counts.data.get(key) or b"0") + 1
+                fresh[key] = b"%d" % now
+                effects.append(Append("out", batch.tp.partition, key, fresh[key]))
+            # One changelog record for each key that changed, in the partition that the input came from.
+            changelog = counts.changelog_topic_name
+            effects += [Append(changelog, batch.tp.partition, key, value) for key, value in fresh.items()]
+            try:
+                await transport.commit_batch(effects, batch)
+            except StaleBatch:
+                continue
+            for key, value in fresh.items():
+                counts.data[key] = value  # the store itself: `counts[key] = value` would send a changelog record
+
+    app.counts = counts
+    return app
+
+
+if __name__ == "__main__":
+    create_app(sys.argv.pop(1)).main()
