@@ -1,0 +1,8 @@
+"""Domain → account: which company a signal is about."""
+
+from __future__ import annotations
+
+from stream.identity.aliases import AliasLoop, Aliases
+from stream.identity.canonical import Unidentifiable, canonical_account
+
+__all__ = ["AliasLoop", "Aliases", "Unidentifiable", "canonical_account"]

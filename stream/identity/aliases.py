@@ -1,0 +1,96 @@
+"""Which account another name stands for: pure, in memory, built from the records of one point of order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DEEPEST = 64  # names may be joined again and again; a chain longer than this is a feed gone wrong
+
+
+class AliasLoop(ValueError):
+    """The alias would make a name stand for itself, or lengthen a chain past DEEPEST; nothing was changed."""
+
+    reason = "alias_loop"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Aliases:
+    """Old name → canonical name. Chains are kept as told and followed to their end."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        self._names: dict[str, str] = {}
+        self.restore(names or {})
+
+    def add(self, old: str, canonical: str) -> bool:
+        """`old` stands for `canonical` from now on. Whether that is news: the same alias again changes nothing.
+
+        A name has one meaning: a later alias of the same name replaces the earlier one. Raises AliasLoop.
+        """
+        if self._names.get(old) == canonical:
+            return False
+        name, steps = canonical, 0
+        while True:
+            if name == old:
+                raise AliasLoop(
+                    f"alias {old} -> {canonical} would make {old} stand for itself "
+                    f"({canonical} is already another name for it; send the alias the other way round, or not at all)"
+                )
+            following = self._names.get(name)
+            if following is None:
+                break
+            name, steps = following, steps + 1
+        if steps + 1 + self._chain_into(old) > DEEPEST:
+            raise AliasLoop(f"alias {old} -> {canonical} makes a chain of more than {DEEPEST} names (send the last name)")
+        self._names[old] = canonical
+        return True
+
+    def remove(self, old: str) -> None:
+        """`old` stands for itself again; nothing happens where it does already."""
+        self._names.pop(old, None)
+
+    def resolve(self, name: str) -> str:
+        """The account at the end of the chain; the name itself where it is no alias."""
+        following = self._names.get(name)
+        while following is not None:
+            name, following = following, self._names.get(following)
+        return name
+
+    def names_of(self, canonical: str) -> list[str]:
+        """Every other name that ends at this account, sorted."""
+        return sorted(name for name in self._names if self.resolve(name) == canonical)
+
+    def snapshot(self) -> dict[str, str]:
+        """A copy of all pairs, as told."""
+        return dict(self._names)
+
+    def restore(self, names: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        """Replace everything by a snapshot. Raises AliasLoop, and keeps what there was, when it has a loop."""
+        before, self._names = self._names, {}
+        try:
+            for old, canonical in dict(names).items():
+                self.add(old, canonical)
+        except AliasLoop:
+            self._names = before
+            raise
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def _chain_into(self, name: str) -> int:
+        """How many steps the longest chain that ends at `name` has."""
+        # a rare path: aliases are few beside signals
+        depth, level = 0, {name}
+        while depth <= DEEPEST:
+            level = {old for old, new in self._names.items() if new in level}
+            if not level:
+                return depth
+            depth += 1
+        return depth
