@@ -1,0 +1,259 @@
+"""`yc-directory`: the history of the YC directory as records, day by day.
+
+Within a day: moves of website first (aliases), then facts, then events. Facts are sent as the difference to what the
+account was told before, so a rewrite of the vendor's that means nothing sends nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from stream.sources.records import Maker, midnight
+from stream.sources.report import Report
+from stream.sources.rewrites import FieldChanges, Floods, Vocabulary
+from stream.sources.yc.accounts import Accounts
+from stream.sources.yc.company import Company, facts_of, same_meaning
+from stream.sources.yc.events import Event, events_of
+from stream.sources.yc.history import Change, Fields, Observation, read_history
+
+SOURCE = "yc-directory"
+SHARED = "event of a listing that shares a domain and does not speak for it"
+WORDS = ("industry", "stage", "status", "batch", "subindustry")
+FACT_OF = {"industry": "industry", "stage": "stage", "status": "custom.status", "batch": "custom.batch"}
+
+
+def looks_like(path: Path) -> bool:
+    """A folder with a dated snapshot or a changes file of the directory."""
+    return path.is_dir() and any(
+        next(path.glob(pattern), None) is not None for pattern in ("snapshot_*.ndjson*", "changes_*.csv*")
+    )
+
+
+def convert(path: Path, *, report: Report) -> Iterator[dict[str, Any]]:
+    """Every record of the directory in `path`, oldest first."""
+    history = read_history(path, report)
+    vocabulary, floods = _judge(history, report)
+    walk = _Walk(Maker(SOURCE, report), report, vocabulary, floods)
+    for seen in history:
+        yield from walk.day(seen)
+    report.saw("companies ever listed", len(walk.accounts.companies))
+    report.saw("observations", len(history))
+    report.saw("accounts", len(walk.told.keys() - walk.accounts.left.keys()))
+
+
+def _judge(history: list[Observation], report: Report) -> tuple[Vocabulary, Floods]:
+    vocabulary, floods = Vocabulary(), Floods()
+    holders: dict[str, Counter[str]] = defaultdict(Counter)
+    held: dict[tuple[int, str], str] = {}
+    last: dict[tuple[str, bool], str] = {}
+    first = history[0].date if history else ""
+    for seen in history:
+        pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        told_fields = set()
+        for change in seen.changes:
+            if change.old is not None and not same_meaning(change.field, change.old, change.new):
+                pairs[change.field].append((str(change.old), str(change.new)))
+            if change.told:
+                told_fields.add(change.field)
+        for name, found in sorted(pairs.items()):
+            key = (name, name in told_fields)
+            days = date.fromisoformat(seen.date).toordinal() - date.fromisoformat(last.get(key, first)).toordinal()
+            changes = FieldChanges(seen.date, name, days, seen.before, found, holders[name])
+            _tell(changes, vocabulary, floods, report)
+        for key in last.keys() | {(name, name in told_fields) for name in pairs}:
+            last[key] = seen.date
+        _count(seen, holders, held)
+    return vocabulary, floods
+
+
+def _tell(changes: FieldChanges, vocabulary: Vocabulary, floods: Floods, report: Report) -> None:
+    renamed = vocabulary.learn(changes) if changes.field in WORDS else []
+    if renamed:
+        old, new, _ = max(renamed, key=lambda item: item[2])
+        report.note(
+            f"{changes.date} {changes.field}: {len(renamed)} word(s) renamed for "
+            f"{sum(count for *_, count in renamed):,} companies (e.g. {old!r} is {new!r} now): one meaning, no events"
+        )
+    times = floods.judge(changes)
+    if times is not None:
+        usual = f"{times:.0f} times the usual rate" if math.isfinite(times) else "more than half of them"
+        report.note(
+            f"{changes.date} {changes.field}: {len(changes.pairs):,} of {changes.listed:,} companies changed, {usual}: "
+            "taken as facts, no events"
+        )
+
+
+def _count(seen: Observation, holders: dict[str, Counter[str]], held: dict[tuple[int, str], str]) -> None:
+    def put(company: int, name: str, value: str | None) -> None:
+        old = held.pop((company, name), None)
+        if old is not None:
+            holders[name][old] -= 1
+        if value is not None:
+            held[company, name] = value
+            holders[name][value] += 1
+
+    for company in seen.disappeared:
+        for name in WORDS:
+            put(company, name, None)
+    for company, fields, _ in seen.appeared:
+        for name in WORDS:
+            put(company, name, fields.get(name))
+    for change in seen.changes:
+        if change.field in WORDS:
+            put(change.company, change.field, change.new)
+
+
+@dataclass(slots=True)
+class _Walk:
+    maker: Maker
+    report: Report
+    vocabulary: Vocabulary
+    floods: Floods
+    accounts: Accounts = field(default_factory=Accounts)
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    growing: set[int] = field(default_factory=set)
+
+    def day(self, seen: Observation) -> Iterator[dict[str, Any]]:
+        day, companies = seen.date, self.accounts.companies
+        touched: dict[str, None] = {}
+        aliases: list[tuple[Company, str]] = []
+        events: list[tuple[Company, list[Event]]] = []
+        fresh: dict[str, set[str]] = defaultdict(set)
+        for identity in seen.disappeared:
+            company = companies[identity]
+            company.listed = False
+            self.accounts.leave(company)
+            touched[company.domain or ""] = None
+            self.report.outcome("disappeared: fact custom.listed")
+        for identity, fields, by_row in seen.appeared:
+            self._appear(identity, fields, by_row, day, touched)
+        grouped: dict[int, list[Change]] = defaultdict(list)
+        for change in seen.changes:
+            grouped[change.company].append(change)
+        for identity, changes in grouped.items():
+            self._change(companies[identity], changes, day, aliases, events, fresh)
+            touched[companies[identity].domain or ""] = None
+        for identity in list(self.growing):
+            touched[companies[identity].domain or ""] = None
+        touched.pop("", None)
+        for left, domain in [(left, company.domain) for company, left in aliases]:
+            touched[left] = touched[domain or ""] = None
+        gone = {company.domain: company for company in map(companies.__getitem__, seen.disappeared)}
+        for domain in touched:
+            self.accounts.settle(domain)
+        yield from self._alias_records(aliases, day)
+        for domain in touched:
+            yield from self._facts(domain, gone.get(domain), fresh[domain], day)
+        for company, found in events:
+            yield from self._event_records(company, found, day)
+
+    def _appear(self, identity: int, fields: Fields, by_row: bool, day: str, touched: dict[str, None]) -> None:
+        company = self.accounts.companies.get(identity)
+        again = company is not None
+        if company is None:
+            company = self.accounts.companies[identity] = Company(identity, fields, first_day=day)
+        company.fields, company.listed = dict(fields), True
+        why = self.accounts.arrive(company)
+        company.told_size(fields.get("team_size", ""), day)
+        company.place()
+        touched[company.domain or ""] = None
+        if why:
+            self.report.leave_out(why, f"{fields.get('name')}: {fields.get('website') or 'none'}")
+        if by_row:
+            self.report.outcome("appeared again: facts" if again else "appeared: facts")
+
+    def _change(
+        self,
+        company: Company,
+        changes: list[Change],
+        day: str,
+        aliases: list[tuple[Company, str]],
+        events: list[tuple[Company, list[Event]]],
+        fresh: dict[str, set[str]],
+    ) -> None:
+        for change in changes:
+            company.fields[change.field] = change.new
+        company.place()
+        found: list[Event] = []
+        for change in changes:
+            flood = (day, change.field) in self.floods.found
+            pair = company.told_size(change.new, day) if change.field == "team_size" else None
+            if change.field == "website":
+                made, label = self._move(company, change, flood, aliases)
+            else:
+                made = [] if flood or change.old is None else list(events_of(company, change, pair, day))
+                label = self._label(company, change, made, flood, day, fresh)
+            found += made
+            if change.told:
+                self.report.outcome(f"{change.field}: {label}")
+            elif change.old is not None:
+                self.report.outcome(f"{change.field} (seen in a snapshot): {label}")
+        if found:
+            events.append((company, found))
+
+    def _move(
+        self, company: Company, change: Change, flood: bool, aliases: list[tuple[Company, str]]
+    ) -> tuple[list[Event], str]:
+        had = company.domain
+        left, why = self.accounts.move(company, change.new)
+        if why:
+            self.report.leave_out(why, f"{company.fields.get('name')}: {change.new or 'none'}")
+            return [], why
+        if company.domain == had:
+            return [], "same domain, written differently: nothing to send"
+        if had is None:
+            return [], "first usable website: the account begins"
+        if left is not None:
+            aliases.append((company, left))
+        if flood:
+            return [], "moved, in a flood: alias, no event"
+        return [("website_change", "moved", {"kind": "new_domain", "url": change.new[:2048]})], "moved: website_change"
+
+    def _label(
+        self, company: Company, change: Change, made: list[Event], flood: bool, day: str, fresh: dict[str, set[str]]
+    ) -> str:
+        if same_meaning(change.field, change.old, change.new):
+            return "same meaning, written differently: no event"
+        if (day, change.field, change.old) in self.vocabulary.renamed_on:
+            new = self.vocabulary.canonical(change.field, change.new)
+            if new == self.vocabulary.canonical(change.field, change.old):
+                fresh[company.domain or ""].add(FACT_OF.get(change.field, ""))
+                return "the vendor's renaming of a word: fact under one name, no event"
+        if made:
+            return f"fact and {', '.join(sorted({kind for kind, _, _ in made}))}"
+        return "part of a flood: fact, no event" if flood else "fact"
+
+    def _alias_records(self, aliases: list[tuple[Company, str]], day: str) -> Iterator[dict[str, Any]]:
+        for company, left in aliases:
+            if company.domain and self.accounts.speaks(company) and left in self.told:
+                identity = f"{company.identity}/{day}/alias"
+                yield self.maker.record("account_alias", identity, left, midnight(day), {"canonical": company.domain})
+
+    def _facts(self, domain: str, gone: Company | None, fresh: set[str], day: str) -> Iterator[dict[str, Any]]:
+        speaker = self.accounts.speaker.get(domain)
+        company = self.accounts.companies[speaker] if speaker is not None else gone
+        if company is None:
+            return
+        facts, known = facts_of(company, day, self.vocabulary), self.told.setdefault(domain, {})
+        (self.growing.add if facts["growth_rate"] else self.growing.discard)(company.identity)
+        sent = {name: value for name, value in facts.items() if known.get(name) != value or name in fresh}
+        if sent:
+            known.update(sent)
+            identity = f"{company.identity}/{day}/facts"
+            yield self.maker.record("account_update", identity, domain, midnight(day), {"facts": sent})
+
+    def _event_records(self, company: Company, found: list[Event], day: str) -> Iterator[dict[str, Any]]:
+        for kind, tail, data in found:
+            if company.domain is None:
+                self.report.leave_out("event of a company without an account", f"{company.fields.get('name')}: {kind}")
+            elif not self.accounts.speaks(company):
+                self.report.leave_out(SHARED, f"{company.fields.get('name')} ({company.domain}): {kind}")
+            else:
+                yield self.maker.record(kind, f"{company.identity}/{day}/{tail}", company.domain, midnight(day), data)
+
