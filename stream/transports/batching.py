@@ -136,7 +136,9 @@ class BatchingConductor(Conductor):
         )
         mixed = other.intersection(topic.topics)
         if mixed:
-            raise ValueError(f"{sorted(mixed)} cannot be read both in batches and record by record: use BatchTopic for both.")
+            raise ValueError(
+                f"{sorted(mixed)} cannot be read both in batches and record by record: use BatchTopic for both."
+            )
         mine.update(topic.topics)
         super().add(topic)
 

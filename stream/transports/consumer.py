@@ -52,7 +52,7 @@ class BatchingConsumer(Consumer):
                 raise
         except Exception as error:
             # The fetcher would end in silence, and the worker idle on.
-            self.log.exception("Reading stopped: %r", error)
+            self.log.exception("Reading stopped")
             await self.app.crash(error)
             raise
 

@@ -11,6 +11,7 @@ from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.consumer import RecordMap
 from faust.types import TP
+from mode import Service
 from mode.utils.times import Seconds
 
 from stream.transports.consumer import BatchingConsumer
@@ -27,6 +28,11 @@ class EmbeddedConsumer(BatchingConsumer):
 
     poll_interval = 0.02
     """Seconds between looks for what other processes have appended; own writes wake at once."""
+
+    upkeep_slice = 1_000
+    """Records a slice of upkeep looks at, in one transaction."""
+    upkeep_interval = 1.0
+    """Seconds between looks for upkeep to do."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,6 +63,14 @@ class EmbeddedConsumer(BatchingConsumer):
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None
+
+    @Service.task
+    async def _keep_up(self) -> None:
+        """Upkeep in slices, with pauses four times as long as the slices."""
+        while not self.should_stop:
+            started = monotonic()
+            busy = await self._log.writing(lambda log: log.compact(self.upkeep_slice))
+            await self.sleep(4 * (monotonic() - started) if busy else self.upkeep_interval)
 
     # Assignment
 
@@ -146,12 +160,10 @@ class EmbeddedConsumer(BatchingConsumer):
         await self.seek_wait({partition: offset})
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Reads on from the committed positions, or the beginning where there is none; gives those committed."""
+        """Reads on from the committed positions, or the beginning where there is none."""
         group = self.app.conf.id
         tps = [tp for tp in self._assigned if not self._is_changelog_tp(tp)]
-        stored = await self._log.reading(
-            lambda log: {tp: log.position(group, tp.topic, tp.partition) for tp in tps}
-        )
+        stored = await self._log.reading(lambda log: {tp: log.position(group, tp.topic, tp.partition) for tp in tps})
         for tp, offset in stored.items():
             self._positions[tp] = offset or 0
         return {tp: offset for tp, offset in stored.items() if offset is not None}

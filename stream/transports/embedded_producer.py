@@ -13,7 +13,7 @@ from faust.types.tuples import TP, FutureMessage
 from mode import Service
 from mode.utils.times import Seconds
 
-from stream.transports.records import Append, Headers, partition_for
+from stream.transports.records import Append, Headers
 
 if typing.TYPE_CHECKING:
     from stream.transports.embedded import Transport

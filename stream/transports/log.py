@@ -7,135 +7,22 @@ the call returns (on the disk, with `synchronous="FULL"`), or none of it. Reads 
 from __future__ import annotations
 
 import sqlite3
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from collections.abc import Iterator, Mapping, Sequence
 
-from stream.transports.errors import LogError, StalePosition, TopicMismatch, UnknownTopic, explained, translated
-from stream.transports.logfile import OFFSET_BITS, OFFSET_MASK, open_file, packed_headers, unpacked_headers
-from stream.transports.records import Append, Record
+from stream.transports import bykey, upkeep
+from stream.transports.errors import LogError, StalePosition
+from stream.transports.logcore import SELECT, OpenLog, Row, Topic, records_of
+from stream.transports.logfile import OFFSET_BITS, OFFSET_MASK, packed_headers
+from stream.transports.records import Append, Record, partition_for
+
+__all__ = ["Append", "EmbeddedLog", "Place", "Record", "Topic", "partition_for"]
 
 Place = tuple[str, str, int]
 """Whose position it is, and where: consumer group, topic, partition."""
 
-_SELECT = "SELECT id, timestamp_ms, key, value, headers FROM records WHERE "
 
-
-class Topic(NamedTuple):
-    """What the log knows of a topic."""
-
-    name: str
-    parts: tuple[int, ...]
-    """The internal id of each partition."""
-    compact: bool
-    retention_ms: int | None
-
-
-def now_ms() -> int:
-    """The wall clock in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
-class EmbeddedLog:
+class EmbeddedLog(OpenLog):
     """An append-only log in one SQLite file. Thread-safe; one call at a time runs on an instance."""
-
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        create: bool = True,
-        synchronous: str = "FULL",
-        busy_timeout_ms: int = 10_000,
-        clock: Callable[[], int] = now_ms,
-    ) -> None:
-        """Opens the log, creating it unless `create` is False; raises a LogError that says what to do."""
-        self.path = Path(path).absolute()
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._topics: dict[str, Topic] = {}
-        with translated(self.path):
-            self._db = open_file(
-                self.path, create=create, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms
-            )
-
-    def __enter__(self) -> Self:
-        """The log itself; it closes at the end of the block."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes the log."""
-        self.close()
-
-    def close(self) -> None:
-        """Closes the file; calling it again does nothing."""
-        with self._lock, translated(self.path):
-            self._db.close()
-
-    # Topics
-
-    def create_topic(
-        self, name: str, partitions: int, *, compact: bool = False, retention_ms: int | None = None
-    ) -> None:
-        """Creates a topic; does nothing if it exists with as many partitions, else raises TopicMismatch.
-
-        A compacted topic keeps the last record of each key for ever. Any other keeps records for `retention_ms`
-        (None: for ever), and longer where a consumer group has still to read them.
-        """
-        if partitions < 1:
-            raise TopicMismatch(f"{self.path}: topic {name!r} needs at least one partition, not {partitions}.")
-        with self._writing() as db:
-            db.execute(
-                "INSERT OR IGNORE INTO topics (name, partitions, compact, retention_ms) VALUES (?, ?, ?, ?)",
-                (name, partitions, compact, retention_ms),
-            )
-            topic_id, found = db.execute("SELECT id, partitions FROM topics WHERE name = ?", (name,)).fetchone()
-            if found != partitions:
-                raise TopicMismatch(
-                    f"{self.path}: topic {name!r} has {found} partitions, not {partitions}. The number is fixed when"
-                    f" the file is created: set the partition count back to {found}, or start with another file."
-                )
-            db.executemany(
-                "INSERT OR IGNORE INTO partitions (topic, partition) VALUES (?, ?)",
-                [(topic_id, partition) for partition in range(partitions)],
-            )
-
-    def topics(self) -> dict[str, Topic]:
-        """Every topic by its name."""
-        with self.reading() as db:
-            rows = db.execute(
-                "SELECT t.name, p.id, t.compact, t.retention_ms FROM topics t JOIN partitions p ON p.topic = t.id"
-                " ORDER BY t.name, p.partition"
-            ).fetchall()
-            found: dict[str, Topic] = {}
-            for name, part, compact, retention_ms in rows:
-                parts = found[name].parts if name in found else ()
-                found[name] = Topic(name, (*parts, part), bool(compact), retention_ms)
-            self._topics = found
-            return dict(found)
-
-    def topic(self, name: str) -> Topic:
-        """The topic called `name`; raises UnknownTopic."""
-        found = self._topics.get(name) or self.topics().get(name)
-        if found is None:
-            raise UnknownTopic(f"{self.path}: no topic {name!r}. Create it first; `tierline run` does so at its start.")
-        return found
-
-    def partitions(self, topic: str) -> int:
-        """How many partitions a topic has; raises UnknownTopic."""
-        return len(self.topic(topic).parts)
-
-    def part(self, topic: str, partition: int) -> int:
-        """The internal id of a partition; raises UnknownTopic."""
-        parts = self.topic(topic).parts
-        if not 0 <= partition < len(parts):
-            raise UnknownTopic(f"{self.path}: topic {topic!r} has partitions 0 to {len(parts) - 1}, not {partition}.")
-        return parts[partition]
 
     # Writing
 
@@ -155,7 +42,7 @@ class EmbeddedLog:
         `positions`: the offset that each group reads next; it never goes back here. `expected`: where a group's position has already passed
         the given offset, nothing is written and StalePosition is raised, so that a batch cannot be applied twice.
         """
-        with self._writing() as db:
+        with self.writing() as db:
             for place, start in (expected or {}).items():
                 found = self._position(db, place)
                 if found is not None and found > start:
@@ -171,10 +58,10 @@ class EmbeddedLog:
             return offsets
 
     def _insert(self, db: sqlite3.Connection, appends: Sequence[Append]) -> list[int]:
-        now = self._clock()
+        now = self.clock()
         heads: dict[tuple[str, int], list[int]] = {}
         offsets: list[int] = []
-        rows: list[tuple[int, int, bytes | None, bytes | None, bytes | None]] = []
+        rows: list[Row] = []
         for topic, partition, key, value, headers, time_ms in appends:
             head = heads.get((topic, partition))
             if head is None:
@@ -183,7 +70,7 @@ class EmbeddedLog:
             if key is None and compact:
                 raise LogError(f"{self.path}: topic {topic!r} is compacted: each of its records needs a key.")
             if time_ms is None:
-                time_ms = now if now > last_ms else last_ms
+                time_ms = max(now, last_ms)
             head[1] = offset + 1
             if time_ms > last_ms:
                 head[2] = time_ms
@@ -211,11 +98,11 @@ class EmbeddedLog:
         base = self.part(topic, partition) << OFFSET_BITS
         with self.reading() as db:
             rows = db.execute(
-                _SELECT + "id >= ? AND id <= ? ORDER BY id LIMIT ?", (base | max(offset, 0), base | OFFSET_MASK, limit)
+                SELECT + "id >= ? AND id <= ? ORDER BY id LIMIT ?", (base | max(offset, 0), base | OFFSET_MASK, limit)
             )
             if max_bytes is None:
                 return records_of(topic, partition, rows)
-            kept: list[tuple[int, int, bytes | None, bytes | None, bytes | None]] = []
+            kept: list[Row] = []
             size = 0
             for row in rows:
                 kept.append(row)
@@ -253,7 +140,7 @@ class EmbeddedLog:
 
     def forget_group(self, group: str) -> None:
         """Drops the positions of a consumer group, which then no longer hold back retention."""
-        with self._writing() as db:
+        with self.writing() as db:
             db.execute("DELETE FROM positions WHERE consumers = ?", (group,))
 
     def changes(self) -> int:
@@ -272,46 +159,34 @@ class EmbeddedLog:
             found: int = db.execute(sql, arguments).fetchone()[0]
             return found
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for the rest of this package: held by this thread, its errors explained."""
-        with self._lock, translated(self.path):
-            yield self._db
+    # By key
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException as error:
-                # On a full disk SQLite may have rolled back by itself already.
-                if self._open() and self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error):
-                    raise explained(error, self.path) from error
-                raise
+    def read_key(self, topic: str, key: bytes, *, partition: int | None = None) -> list[Record]:
+        """Every record of a key there still is, newest last, from the partition that the key belongs to.
 
-    writing = _writing
-    """One write transaction, for the rest of this package."""
+        `partition` names another one to look in, for records that were appended elsewhere.
+        """
+        return bykey.read_key(self, topic, key, partition)
 
-    def _open(self) -> bool:
-        try:
-            return self._db.in_transaction is not None
-        except sqlite3.ProgrammingError:
-            return False
+    def last_by_key(self, topic: str, key: bytes) -> Record | None:
+        """The newest record of a key (its value None: a tombstone), or None where there is none."""
+        return bykey.last_by_key(self, topic, key)
+
+    def scan_latest(self, topic: str) -> Iterator[Record]:
+        """The newest record of each key, tombstones left out, as of the moment the first one is asked for."""
+        return bykey.scan_latest(self, topic)
+
+    # Upkeep
+
+    def compact(self, budget: int = 1_000, *, tombstones_ms: int = upkeep.DAY_MS) -> int:
+        """One slice of upkeep over at most `budget` records, in one short transaction; 0 once nothing is left to do.
+
+        Indexes keys, drops the superseded records of compacted topics, tombstones older than `tombstones_ms`, and what
+        is past its topic's retention and has been read by every group. Offsets are never used again, and a compacted
+        partition always keeps its last record.
+        """
+        return upkeep.compact(self, budget, tombstones_ms)
 
 
-def _row_id(row: tuple[int, int, bytes | None, bytes | None, bytes | None]) -> int:
+def _row_id(row: Row) -> int:
     return row[0]
-
-
-def records_of(
-    topic: str, partition: int, rows: Iterable[tuple[int, int, bytes | None, bytes | None, bytes | None]]
-) -> list[Record]:
-    """Rows of the table `records` as records of one partition."""
-    return [
-        Record(topic, partition, i & OFFSET_MASK, at, key, value, unpacked_headers(headers) if headers else ())
-        for i, at, key, value, headers in rows
-    ]
