@@ -1,0 +1,209 @@
+"""What is remembered of an account's signals: identity, order, taking back, and the same event told twice.
+
+Entries are kept in order of ``(time, source, id)``. An entry counts when it has not been taken back and is not the
+repeat of an earlier counted one (SPEC section 3.4); adding one entry answers with the few whose standing changed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+Key = tuple[int, str, str]
+_by_key = attrgetter("key")
+
+
+class Entry:
+    """One remembered signal, with just the members that profiles and rules read."""
+
+    __slots__ = ("chunk", "data", "id", "key", "orphan", "repeat_of", "source", "time", "type")
+
+    def __init__(self, time: int, source: str, id_: str, type_: str, data: dict[str, Any], chunk: int = 0) -> None:
+        self.time = time
+        self.source = source
+        self.id = id_
+        self.type = type_
+        self.data = data
+        self.key: Key = (time, source, id_)
+        self.chunk = chunk
+        """The sealed chunk of the state it is stored in; 0 is the open one in the header."""
+        self.repeat_of: Entry | None = None
+        self.orphan = False
+        """It never counts: its original, or what took it back, was pushed out."""
+
+    @property
+    def name(self) -> str:
+        """``source/id``, as evidence is written."""
+        return f"{self.source}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SameEvent:
+    """Signals of a type are one event when these members are equal and they lie at most ``span`` ms apart."""
+
+    members: tuple[str, ...]
+    span: int | None
+    needs: tuple[str, ...] = ()
+    """Members without which the rule does not apply."""
+
+    def key(self, data: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """What two tellings of one event share, or ``None`` where the rule does not apply."""
+        if any(not data.get(member) for member in self.needs):
+            return None
+        return tuple(_plain(data.get(member)) for member in self.members)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip().casefold()
+    return value if isinstance(value, int | float | bool) or value is None else repr(value)
+
+
+@dataclass(slots=True)
+class Shift:
+    """Which entries began and which ceased to count."""
+
+    added: list[Entry]
+    removed: list[Entry]
+
+
+class Ledger:
+    """The remembered signals of one account."""
+
+    __slots__ = ("_events", "_rules", "by_identity", "by_type", "retracted")
+
+    def __init__(self, rules: Mapping[str, SameEvent]) -> None:
+        self._rules = rules
+        self.by_identity: dict[tuple[str, str], Entry] = {}
+        self.by_type: dict[str, list[Entry]] = {}
+        self.retracted: dict[tuple[str, str], Entry] = {}
+        """Identity taken back → the retraction that did it."""
+        self._events: dict[tuple[str, tuple[Any, ...]], list[Entry]] = {}
+
+    def __len__(self) -> int:
+        return len(self.by_identity)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.by_identity.values())
+
+    def add(self, entry: Entry) -> Shift:
+        """Remember a signal whose identity is new; tell what it changed in what counts."""
+        identity = (entry.source, entry.id)
+        self.by_identity[identity] = entry
+        entries = self.by_type.setdefault(entry.type, [])
+        if not entries or entries[-1].key < entry.key:
+            entries.append(entry)
+        else:
+            insort(entries, entry, key=_by_key)
+        if entry.type == "retracted":
+            return self._take_back(entry)
+        if identity in self.retracted:
+            return Shift([], [])
+        return self._join(entry)
+
+    def counts(self, entry: Entry) -> bool:
+        """Whether an entry stands: not taken back, and no repeat."""
+        return (
+            not entry.orphan
+            and entry.repeat_of is None
+            and (entry.source, entry.id) not in self.retracted
+            and entry.type != "retracted"
+        )
+
+    def repeats(self, entry: Entry) -> list[Entry]:
+        """The other tellings of the same event."""
+        key = self._event(entry)
+        return [other for other in self._events.get(key, ()) if other.repeat_of is entry] if key else []
+
+    def drop(self, entry: Entry) -> list[Entry]:
+        """Forget an entry. Repeats of it that stay become orphans, so that they can not begin to count; returns them."""
+        identity = (entry.source, entry.id)
+        del self.by_identity[identity]
+        entries = self.by_type[entry.type]
+        del entries[bisect_left(entries, entry.key, key=_by_key)]
+        if not entries:
+            del self.by_type[entry.type]
+        if entry.type == "retracted":
+            target = (entry.data["signal_source"], entry.data["signal_id"])
+            if self.retracted.get(target) is entry:
+                del self.retracted[target]
+                if target in self.by_identity:
+                    self.by_identity[target].orphan = True
+                    return [self.by_identity[target]]
+            return []
+        key = self._event(entry)
+        group = self._events.get(key) if key else None
+        orphans: list[Entry] = []
+        if key and group and entry in group:
+            group.remove(entry)
+            orphans = [other for other in group if other.repeat_of is entry]
+            for other in orphans:
+                other.repeat_of, other.orphan = None, True
+                group.remove(other)
+            if not group:
+                del self._events[key]
+        return orphans
+
+    def _take_back(self, retraction: Entry) -> Shift:
+        target = (retraction.data["signal_source"], retraction.data["signal_id"])
+        if target in self.retracted:
+            return Shift([], [])
+        entry = self.by_identity.get(target)
+        counted = entry is not None and self.counts(entry)
+        self.retracted[target] = retraction
+        if entry is None:
+            return Shift([], [])
+        key = self._event(entry)
+        group = self._events.get(key, []) if key else []
+        if key is None or entry not in group:
+            return Shift([], [entry] if counted else [])
+        group.remove(entry)
+        entry.repeat_of = None
+        shift = self._rejoin(group, self._rules[entry.type].span)
+        if not group:
+            del self._events[key]
+        if counted:
+            shift.removed.append(entry)
+        return shift
+
+    def _join(self, entry: Entry) -> Shift:
+        key = self._event(entry)
+        if key is None or entry.orphan:
+            return Shift([] if entry.orphan else [entry], [])
+        group = self._events.setdefault(key, [])
+        span = self._rules[entry.type].span
+        if not group or group[-1].key < entry.key:
+            anchor = (group[-1].repeat_of or group[-1]) if group else None
+            group.append(entry)
+            if anchor is not None and (span is None or entry.time - anchor.time <= span):
+                entry.repeat_of = anchor
+                return Shift([], [])
+            return Shift([entry], [])
+        insort(group, entry, key=_by_key)
+        entry.repeat_of = entry  # as yet undecided: counted before this is false for it
+        return self._rejoin(group, span)
+
+    @staticmethod
+    def _rejoin(group: Iterable[Entry], span: int | None) -> Shift:
+        """Walk one event's tellings in order of time and settle anew which of them count."""
+        shift = Shift([], [])
+        anchor: Entry | None = None
+        for entry in group:
+            counted = entry.repeat_of is None
+            if anchor is not None and (span is None or entry.time - anchor.time <= span):
+                entry.repeat_of = anchor
+            else:
+                entry.repeat_of, anchor = None, entry
+            if counted and entry.repeat_of is not None:
+                shift.removed.append(entry)
+            elif not counted and entry.repeat_of is None:
+                shift.added.append(entry)
+        return shift
+
+    def _event(self, entry: Entry) -> tuple[str, tuple[Any, ...]] | None:
+        rule = self._rules.get(entry.type)
+        key = rule.key(entry.data) if rule else None
+        return None if key is None else (entry.type, key)

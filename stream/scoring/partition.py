@@ -1,0 +1,167 @@
+"""One partition of the canonical log, applied record by record: accounts, profile activations, ticks, imports.
+
+Everything that orders history is a record in the partition, so the same log gives the same history. A record time
+smaller than its predecessor counts as its predecessor.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from stream.scoring.engine import Activation, Engine, Timeline
+from stream.scoring.profile import Profile
+from stream.scoring.state import AccountState
+from stream.scoring.values import Effects, Signal, TierChange
+
+
+class Accounts(Protocol):
+    """Where the states of a partition's accounts are kept."""
+
+    def get(self, account: str) -> AccountState | None:
+        """The state of an account, or ``None`` where nothing is known of it."""
+
+    def put(self, state: AccountState) -> None:
+        """The state was changed (in place) and is to be stored."""
+
+    def names(self) -> Iterable[str]:
+        """Every account, in any order."""
+
+
+class Memory:
+    """Account states in a dict, for replays and tests."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, AccountState] = {}
+
+    def get(self, account: str) -> AccountState | None:
+        """The state of an account."""
+        return self.states.get(account)
+
+    def put(self, state: AccountState) -> None:
+        """Keep a state."""
+        self.states[state.account] = state
+
+    def names(self) -> Iterator[str]:
+        """Every account."""
+        return iter(self.states)
+
+
+class Partition:
+    """Applies the records of one partition in order. Pure: effects are returned, time comes with the records."""
+
+    def __init__(self, engine: Engine, accounts: Accounts, timeline: Timeline | None = None) -> None:
+        self.engine = engine
+        self.accounts = accounts
+        self.timeline = timeline or Timeline()
+        self.clock = 0
+        """The greatest record time seen."""
+        self.importing = False
+        """Whether history is being brought in: no ticks, and changes say so."""
+        self._heap: list[tuple[int, str]] = []
+        self._due: dict[str, int] = {}
+        self._behind: list[str] = []
+
+    def signal(self, signal: Signal, time: int) -> Effects:
+        """A signal with its record time."""
+        time = self._at(time)
+        state, effects = self.engine.apply(self.accounts.get(signal.account), signal, time, self.timeline)
+        if state is not None:
+            self._keep(state)
+        return effects
+
+    def tick(self, time: int) -> list[TierChange]:
+        """Emit what is due by ``time``, account by account in order of moment. Nothing while importing."""
+        return [] if self.importing else self._pass(self._at(time))
+
+    def activate(self, profile: Profile, time: int) -> None:
+        """A profile version holds from here on. Accounts are rescored by ``rescore``, or when next touched."""
+        self._turn(Activation(self._at(time), self.timeline.profiles.with_(profile)))
+
+    def retire(self, name: str, time: int) -> None:
+        """A profile is no longer in force."""
+        self._turn(Activation(self._at(time), self.timeline.profiles.without(name)))
+
+    def open_import(self, time: int) -> list[TierChange]:
+        """History is brought in from here on. First everything due is emitted."""
+        changes = [] if self.importing else [*self.rescore(), *self._pass(self._at(time))]
+        self.importing = True
+        return changes
+
+    def close_import(self, time: int) -> list[TierChange]:
+        """The import is over; what came due up to now still belongs to it. Its changes are the caller's to mark."""
+        if not self.importing:
+            return []
+        changes = [*self.rescore(), *self._pass(self._at(time))]
+        self.importing = False
+        return changes
+
+    def rescore(self, budget: int | None = None) -> list[TierChange]:
+        """Take up to ``budget`` accounts through outstanding activations; the changes are those of the activation."""
+        changes: list[TierChange] = []
+        while self._behind and (budget is None or budget > 0):
+            state = self.accounts.get(self._behind.pop())
+            if state is not None and state.epoch < self.timeline.epoch:
+                self.engine.catch_up(state, state.clock, self.timeline, changes)
+                self._keep(state)
+                budget = None if budget is None else budget - 1
+        if not self._behind:
+            self.timeline.trim(self.timeline.epoch)
+        return changes
+
+    @property
+    def behind(self) -> int:
+        """Accounts that wait to be rescored (an upper bound)."""
+        return len(self._behind)
+
+    @property
+    def next_due(self) -> int | None:
+        """No transition in this partition comes before this moment."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def advance(self, until: int) -> list[TierChange]:
+        """Emit everything due up to ``until``, also while importing (the end of a replay)."""
+        return [*self.rescore(), *self._pass(self._at(until))]
+
+    def restore(self, dues: Iterable[tuple[str, int | None, int]]) -> None:
+        """After recovery: take in ``(account, due, epoch)`` of every stored account."""
+        for account, due, epoch in dues:
+            self._schedule(account, due)
+            if epoch < self.timeline.epoch:
+                self._behind.append(account)
+        self._behind.sort(reverse=True)
+
+    def _pass(self, time: int) -> list[TierChange]:
+        changes: list[TierChange] = []
+        while (due := self.next_due) is not None and due <= time:
+            account = heapq.heappop(self._heap)[1]
+            del self._due[account]
+            state = self.accounts.get(account)
+            if state is None:
+                continue
+            self.engine.catch_up(state, time, self.timeline, changes)
+            self._keep(state)
+        changes.sort(key=lambda change: change.effective_at)
+        return changes
+
+    def _turn(self, activation: Activation) -> None:
+        self.timeline.add(activation)
+        self._behind = sorted(self.accounts.names(), reverse=True)
+
+    def _keep(self, state: AccountState) -> None:
+        self.accounts.put(state)
+        self._schedule(state.account, state.due)
+
+    def _schedule(self, account: str, due: int | None) -> None:
+        if due is None:
+            self._due.pop(account, None)
+        elif self._due.get(account) != due:
+            self._due[account] = due
+            heapq.heappush(self._heap, (due, account))
+
+    def _at(self, time: int) -> int:
+        self.clock = max(self.clock, time)
+        return self.clock

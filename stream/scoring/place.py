@@ -1,0 +1,150 @@
+"""Where an account stands in one profile: its tier, and what its score is made of at any moment.
+
+What is stored is small: tier, since when, sequence, what was last published, and a bound on the next transition.
+What the score is made of (fact values and books) is derived from facts and ledger, and built when first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stream.scoring.book import Book, Folded
+from stream.scoring.ledger import Entry, Ledger
+from stream.scoring.profile import Profile
+
+
+class Place:
+    """One account in one profile."""
+
+    __slots__ = (
+        "_base",
+        "_decided",
+        "_gate_verdicts",
+        "books",
+        "due",
+        "exact",
+        "points",
+        "profile",
+        "score",
+        "sequence",
+        "since",
+        "tier",
+    )
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.tier: str | None = None
+        self.since = 0
+        """When the tier was entered (ms)."""
+        self.sequence = 0
+        """Of the last published change; 0 before the first."""
+        self.score = 0.0
+        self.points: dict[str, float] = {}
+        """Score and points by criterion of the last published change."""
+        self.due: int | None = None
+        """No transition comes before this moment if nothing else happens; ``None``: none ever comes."""
+        self.exact = False
+        """Whether ``due`` is the moment itself."""
+        self.books: dict[int, Book] = {}
+        self._base: list[float] = []
+        self._decided = 0
+        self._gate_verdicts: list[bool | None] = []
+
+    def build(self, facts: Mapping[str, Any], ledger: Ledger, folded: dict[str, Folded]) -> None:
+        """Derive fact values and books, as after loading or under a new profile version."""
+        self.weigh(facts)
+        self.books = {}
+        for number, rule in enumerate(self.profile.rules):
+            if rule is not None and rule.fingerprint in folded:
+                self._open(number, folded)
+        for type_ in self.profile.by_type:
+            for entry in ledger.by_type.get(type_, ()):
+                if ledger.counts(entry):
+                    self.count(entry, folded)
+
+    def weigh(self, facts: Mapping[str, Any]) -> None:
+        """Decide every criterion and gate that reads facts anew. ``facts``: known values by member."""
+        criteria = self.profile.criteria
+        self._base, self._decided = [0.0] * len(criteria), 0
+        for number, criterion in enumerate(criteria):
+            verdict = criterion.when(facts) if criterion.when else False
+            if verdict is not None:
+                self._decided += 1
+            if verdict is True:
+                self._base[number] = criterion.points
+        self._gate_verdicts = [gate.when(facts) if gate.when else None for gate in self.profile.gates]
+
+    def count(self, entry: Entry, folded: dict[str, Folded]) -> list[int]:
+        """A signal begins to count. Returns the numbers of the rules it matched."""
+        matched = []
+        for number in self.profile.by_type.get(entry.type, ()):
+            book = self.books.get(number) or self._open(number, folded)
+            if book.add(entry):
+                matched.append(number)
+            elif not book.counted and book.folded is None:
+                del self.books[number]
+        return matched
+
+    def discount(self, entry: Entry) -> None:
+        """A signal ceases to count."""
+        for book in self._books_of(entry):
+            book.remove(entry)
+
+    def forget(self, entry: Entry, folded: dict[str, Folded], done: set[str]) -> None:
+        """The ledger forgets a counted signal. ``done``: rules that have folded it already, under another profile."""
+        for book in self._books_of(entry):
+            if book.rule.fingerprint in done:
+                book.folded = folded.get(book.rule.fingerprint)
+                book.drop(entry)
+            else:
+                book.fold(entry)
+                done.add(book.rule.fingerprint)
+                if book.folded is not None:
+                    folded[book.rule.fingerprint] = book.folded
+
+    def values(self, now: int) -> list[float]:
+        """What every criterion gives at ``now``, before group cap and weight."""
+        values = self._base.copy()
+        size = len(values)
+        for number, book in self.books.items():
+            if number < size:
+                values[number] = book.value(now)
+        return values
+
+    def shut(self, now: int) -> bool:
+        """Whether some gate disqualifies at ``now``."""
+        return any(self._shut(number, now) for number in range(len(self.profile.gates)))
+
+    def reasons(self, now: int) -> list[str]:
+        """Why the account is disqualified at ``now``, in the order of the profile."""
+        gates = self.profile.gates
+        return [gate.reason for number, gate in enumerate(gates) if self._shut(number, now)]
+
+    @property
+    def coverage(self) -> float:
+        """The share of all criteria that could be decided."""
+        return self._decided / len(self._base) if self._base else 1.0
+
+    def gate_book(self, number: int) -> Book | None:
+        """The book of a gate that reads signals."""
+        return self.books.get(len(self.profile.criteria) + number)
+
+    def _shut(self, number: int, now: int) -> bool:
+        gate = self.profile.gates[number]
+        if gate.signals is None:
+            return gate.shuts(self._gate_verdicts[number])
+        book = self.gate_book(number)
+        return gate.shuts(book is not None and book.open(now))
+
+    def _open(self, number: int, folded: Mapping[str, Folded]) -> Book:
+        rule = self.profile.rules[number]
+        assert rule is not None
+        book = self.books[number] = Book(rule, folded.get(rule.fingerprint))
+        if len(self.books) > 1:  # one order, whatever came first: sums must not depend on it
+            self.books = dict(sorted(self.books.items()))
+        return book
+
+    def _books_of(self, entry: Entry) -> Iterable[Book]:
+        numbers = self.profile.by_type.get(entry.type, ())
+        return [self.books[number] for number in numbers if number in self.books]

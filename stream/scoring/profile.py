@@ -1,0 +1,209 @@
+"""A profile compiled for scoring, and the set of profiles in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stream.scoring.criteria import Criterion, Gate, SignalRule, compile_criterion, compile_gate
+from stream.scoring.ledger import SameEvent
+from stream.scoring.tiers import Ladder, compile_ladder
+
+DAY = 86_400_000
+
+SAME_EVENT: Mapping[str, SameEvent] = {
+    "funding_round": SameEvent(("series",), 45 * DAY),
+    "executive_hire": SameEvent(("person", "title"), 60 * DAY, needs=("person",)),
+    "executive_departure": SameEvent(("person", "title"), 60 * DAY, needs=("person",)),
+    "job_posting": SameEvent(("posting_id", "state"), None),
+}
+"""The default same-event rules (SPEC section 3.4)."""
+
+_SPOKEN = frozenset({"title", "person", "series", "amount_usd", "topic", "technology", "change", "competitor", "kind"})
+"""Members that the sentence about a change speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Criteria that are summed together: ``members`` are their places in ``Profile.criteria``."""
+
+    name: str
+    members: range
+    cap: float | None
+    weight: float | None
+    out_of: float
+
+    def bound(self, total: float) -> float:
+        """Cap first, then weight."""
+        if self.cap is not None and total > self.cap:
+            total = self.cap
+        if self.weight is not None:
+            total = self.weight * min(max(total / self.out_of, 0.0), 1.0)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One side of the grid: the groups it sums, their most, and descending lines in percent of it."""
+
+    groups: tuple[int, ...]
+    most: float
+    lines: tuple[float, ...]
+
+    def step(self, totals: Sequence[float]) -> int:
+        """0 for the best step."""
+        share = 100.0 * sum(totals[group] for group in self.groups) / self.most if self.most else 0.0
+        return next((place for place, line in enumerate(self.lines) if share >= line - 1e-9), len(self.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An ICP, compiled. Rules are numbered: criteria first, in order of the document, then gates."""
+
+    name: str
+    version: int
+    document: Mapping[str, Any]
+    groups: tuple[Group, ...]
+    criteria: tuple[Criterion, ...]
+    gates: tuple[Gate, ...]
+    ladder: Ladder
+    low: float
+    high: float
+    grid: tuple[Axis, Axis] | None
+    rules: tuple[SignalRule | None, ...]
+    by_type: Mapping[str, tuple[int, ...]]
+    """Signal type → the numbers of the rules that read it."""
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """Name and version."""
+        return self.name, self.version
+
+    def total(self, values: Sequence[float]) -> tuple[float, list[float]]:
+        """The score of these criterion values, and what each group gave."""
+        groups = [group.bound(sum(values[group.members.start : group.members.stop])) for group in self.groups]
+        return min(max(sum(groups), self.low), self.high), groups
+
+    def grade(self, groups: Sequence[float]) -> str | None:
+        """Such as ``A1``, where the profile has a grid."""
+        if self.grid is None:
+            return None
+        rows, columns = self.grid
+        return f"{chr(ord('A') + rows.step(groups))}{1 + columns.step(groups)}"
+
+
+class Profiles:
+    """The profiles in force, in order of name, with what the ledger must know of them together."""
+
+    __slots__ = ("_by_name", "fingerprints", "horizons", "reads", "rules")
+
+    def __init__(self, profiles: Iterable[Profile] = (), rules: Mapping[str, SameEvent] = SAME_EVENT) -> None:
+        self._by_name = {profile.name: profile for profile in sorted(profiles, key=lambda profile: profile.name)}
+        self.rules = rules
+        self.reads: dict[str, frozenset[str]] = {}
+        """Signal type → members of ``data`` worth remembering."""
+        self.horizons: dict[str, int] = {}
+        """Signal type → age (ms) below which its signals must be remembered, whatever the horizon."""
+        self.fingerprints: frozenset[str] = frozenset(
+            rule.fingerprint for profile in self for rule in profile.rules if rule
+        )
+        for type_, rule in rules.items():
+            self.reads[type_] = frozenset((*rule.members, *rule.needs))
+        for profile in self:
+            for signals in filter(None, profile.rules):
+                self.reads[signals.type] = self.reads.get(signals.type, frozenset()) | signals.reads
+                self.horizons[signals.type] = max(self.horizons.get(signals.type, 0), signals.horizon)
+
+    def __iter__(self) -> Iterator[Profile]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def get(self, name: str) -> Profile | None:
+        """The version in force of a profile."""
+        return self._by_name.get(name)
+
+    def with_(self, profile: Profile) -> Profiles:
+        """The set after a profile version was activated."""
+        return Profiles([*(other for other in self if other.name != profile.name), profile], self.rules)
+
+    def without(self, name: str) -> Profiles:
+        """The set after a profile was retired."""
+        return Profiles([other for other in self if other.name != name], self.rules)
+
+    def remembered(self, type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The members of a signal that are worth remembering."""
+        reads = self.reads.get(type_, frozenset()) | _SPOKEN
+        return {member: value for member, value in data.items() if member in reads}
+
+
+def compile_profile(document: Mapping[str, Any]) -> Profile:
+    """A validated profile document, compiled.
+
+    The document must have passed ``schemas.profiles``; what is wrong with one that has not surfaces as KeyError,
+    TypeError or ValueError.
+    """
+    criteria: list[Criterion] = []
+    groups: list[Group] = []
+    for part in document["groups"]:
+        start = len(criteria)
+        criteria += [compile_criterion(line, part["name"]) for line in part["criteria"]]
+        groups.append(
+            Group(
+                part["name"],
+                range(start, len(criteria)),
+                _number(part.get("cap")),
+                _number(part.get("weight")),
+                float(part.get("out_of") or 1.0),
+            )
+        )
+    gates = [compile_gate(line, excludes=True) for line in document.get("exclude") or ()]
+    gates += [compile_gate(line, excludes=False) for line in document.get("require") or ()]
+    rules = tuple(line.signals for line in (*criteria, *gates))
+    by_type: dict[str, tuple[int, ...]] = {}
+    for number, rule in enumerate(rules):
+        if rule is not None:
+            by_type[rule.type] = (*by_type.get(rule.type, ()), number)
+    span = document.get("score") or {}
+    return Profile(
+        name=document["profile"],
+        version=int(document["version"]),
+        document=document,
+        groups=tuple(groups),
+        criteria=tuple(criteria),
+        gates=tuple(gates),
+        ladder=compile_ladder(document["tiers"]),
+        low=float(span.get("min", 0)),
+        high=float(span.get("max", 100)),
+        grid=_grid(document.get("grid"), groups, criteria),
+        rules=rules,
+        by_type=by_type,
+    )
+
+
+def _grid(
+    document: Mapping[str, Any] | None, groups: Sequence[Group], criteria: Sequence[Criterion]
+) -> tuple[Axis, Axis] | None:
+    if not document:
+        return None
+    names = {group.name: number for number, group in enumerate(groups)}
+
+    def axis(side: str, lines: str) -> Axis:
+        numbers = tuple(names[name] for name in document[side])
+        most = sum(_most(groups[number], criteria) for number in numbers)
+        return Axis(numbers, most, tuple(float(line) for line in document.get(lines) or (75, 50, 25)))
+
+    return axis("rows", "row_lines"), axis("columns", "column_lines")
+
+
+def _most(group: Group, criteria: Sequence[Criterion]) -> float:
+    if group.weight is not None:
+        return group.weight
+    most = sum(max(criteria[number].most or 0.0, 0.0) for number in group.members)
+    return most if group.cap is None else min(most, group.cap) if most else group.cap
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,147 @@
+"""From a score to what is told about it: run the tier machine, number the change, explain it, and look ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stream.scoring import crossing, explain
+from stream.scoring.place import Place
+from stream.scoring.state import AccountState
+from stream.scoring.values import DISQUALIFIED, Cause, Direction, Signal, Standing, TierChange, Trigger
+
+
+def settle(
+    state: AccountState,
+    place: Place,
+    cause: Cause,
+    signal: Signal | None,
+    before: Sequence[float],
+    score_before: float,
+    changes: list[TierChange],
+    *,
+    rises_only: bool,
+) -> None:
+    """Run the tier machine after a record; emit a change, or keep a bound on the next transition.
+
+    ``rises_only``: the record only added signals, so where points are not negative and nothing lies ahead, the old bound
+    still holds and no search is needed.
+    """
+    now = state.clock
+    values = place.values(now)
+    score, _ = place.profile.total(values)
+    tier = place.profile.ladder.next(place.tier, score, shut=place.shut(now), now=now, since=place.since)
+    if tier != place.tier:
+        trigger = explain.trigger_of(signal, cause) if signal is not None else None
+        named = dict(zip((line.id for line in place.profile.criteria), before, strict=True))
+        _enter(state, place, tier, cause, trigger, named, score_before, values, changes)
+    elif rises_only and tier != DISQUALIFIED and crossing.only_falls(place, now):
+        place.exact = False  # more points can only put the next fall off
+    else:
+        _look_ahead(state, place)
+
+
+def passed(state: AccountState, place: Place, moment: int, changes: list[TierChange]) -> None:
+    """Time alone moved the account at ``moment``, which is its clock now."""
+    tier = crossing.tier_at(place, moment)
+    started = sorted(
+        (entry for book in place.books.values() for entry in book.counted if entry.time == moment),
+        key=lambda entry: entry.key,
+    )
+    cause: Cause = "signal" if started else "decay"
+    trigger = explain.trigger_of(started[-1], cause) if started else None
+    _enter(state, place, tier, cause, trigger, place.points, place.score, place.values(moment), changes)
+
+
+def standing(state: AccountState, place: Place, now: int, before: dict[str, float] | None = None) -> Standing:
+    """The account in one profile as of ``now``, explained. ``before``: what ``change`` compares with (default: now)."""
+    values = place.values(now)
+    score, groups = place.profile.total(values)
+    if before is None:
+        before = dict(zip((line.id for line in place.profile.criteria), values, strict=True))
+    if not place.exact and place.due is not None:
+        _look_ahead(state, place)
+    return Standing(
+        profile=place.profile.name,
+        profile_version=place.profile.version,
+        score=score,
+        tier=place.tier or place.profile.ladder.lowest,
+        grade=place.profile.grade(groups),
+        coverage=place.coverage,
+        since=place.since,
+        sequence=place.sequence,
+        contributions=explain.contributions(state, place, now, values, before),
+        gaps=explain.gaps(state, place, now, values),
+        reasons=place.reasons(now),
+        next_transition_at=place.due,
+        next_tier=crossing.tier_at(place, place.due) if place.due is not None else None,
+    )
+
+
+def _enter(
+    state: AccountState,
+    place: Place,
+    tier: str,
+    cause: Cause,
+    trigger: Trigger | None,
+    before: dict[str, float],
+    score_before: float,
+    values: Sequence[float],
+    changes: list[TierChange],
+) -> None:
+    now, ladder = state.clock, place.profile.ladder
+    previous, first = place.tier, place.sequence == 0
+    known = previous is None or previous == DISQUALIFIED or previous in ladder.index
+    place.tier, place.since = tier, now
+    _look_ahead(state, place)
+    quiet = tier in (ladder.lowest, DISQUALIFIED) if previous is None else first and not known and tier == ladder.lowest
+    if quiet:
+        return
+    place.sequence += 1
+    now_standing = standing(state, place, now, before)
+    direction = _direction(place, previous if known else None, tier)
+    place.score = now_standing.score
+    place.points = {
+        line.id: points for line, points in zip(place.profile.criteria, values, strict=True) if points != 0.0
+    }
+    changes.append(
+        TierChange(
+            account=state.account,
+            born=state.born,
+            sequence=place.sequence,
+            from_tier=previous,
+            direction=direction,
+            cause=cause,
+            previous_score=score_before,
+            effective_at=now,
+            trigger=trigger,
+            standing=now_standing,
+            summary=explain.sentence(
+                cause=cause,
+                direction=direction,
+                trigger=trigger,
+                previous=score_before,
+                score=now_standing.score,
+                tier=tier,
+                reasons=now_standing.reasons,
+                next_at=now_standing.next_transition_at,
+                next_tier=now_standing.next_tier,
+                moved=now_standing.contributions,
+            ),
+        )
+    )
+
+
+def _direction(place: Place, previous: str | None, tier: str) -> Direction:
+    if tier == DISQUALIFIED:
+        return "disqualified"
+    if previous is None:
+        return "enter"
+    if previous == DISQUALIFIED:
+        return "requalified"
+    index = place.profile.ladder.index
+    return "up" if index[tier] < index[previous] else "down"
+
+
+def _look_ahead(state: AccountState, place: Place) -> None:
+    place.due, place.exact = crossing.next_transition(place, state.clock)
+

@@ -1,0 +1,269 @@
+"""The state of one account, and its stored form.
+
+Stored are a small *header* (facts, places, remainders of what was forgotten, the newest signals) and sealed *chunks* of
+64 older signals each, so that an account with thousands of signals does not rewrite them all for each new one. Places'
+values and books are derived, and built when first needed. ADR 0002 has the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stream.scoring.book import Folded
+from stream.scoring.ledger import Entry, Key, Ledger, SameEvent
+from stream.scoring.place import Place
+from stream.scoring.profile import Profile, Profiles
+
+FORMAT = 1
+"""Version of the stored form. A newer one is refused, an older one read."""
+
+CHUNK = 64
+"""Signals in a sealed chunk."""
+
+
+class StateTooNew(Exception):
+    """The stored state was written by a newer release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the newest signal about a member said; ``value`` is ``None`` where it said unknown."""
+
+    value: Any
+    key: Key
+    """``(time, source, id)`` of that signal: the greatest wins."""
+
+
+class AccountState:
+    """Everything known of one account."""
+
+    __slots__ = (
+        "_values",
+        "account",
+        "born",
+        "built",
+        "chunks",
+        "clock",
+        "dirty",
+        "epoch",
+        "facts",
+        "floor",
+        "folded",
+        "folded_at",
+        "gone",
+        "ledger",
+        "open",
+        "places",
+        "sealed",
+    )
+
+    def __init__(self, account: str, born: int, epoch: int, rules: Mapping[str, SameEvent]) -> None:
+        self.account = account
+        self.born = born
+        """The first record time: with it an account that was erased and came back has other change ids."""
+        self.clock = born
+        """The greatest record time applied."""
+        self.epoch = epoch
+        """How many profile activations of its partition the account has been through."""
+        self.floor: Key | None = None
+        """The oldest kept, once too many were remembered: what lies before it is too late."""
+        self.gone: dict[str, Key] = {}
+        """Signal type → the newest that was forgotten; sealed chunks may still hold it and what lies before it."""
+        self.facts: dict[str, Fact] = {}
+        self.ledger = Ledger(rules)
+        self.places: dict[str, Place] = {}
+        self.built = True
+        """Whether places carry their derived parts."""
+        self.folded: dict[str, Folded] = {}
+        """Rule fingerprint → what forgotten signals still give."""
+        self.folded_at = born
+        self.open: dict[tuple[str, str], Entry] = {}
+        """The entries stored in the header."""
+        self.chunks: dict[int, list[Entry]] = {}
+        self.sealed = 0
+        """The greatest chunk number given out."""
+        self.dirty: set[int] = set()
+        """Chunks whose stored form is behind."""
+        self._values: dict[str, Any] | None = None
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Known facts by member."""
+        if self._values is None:
+            self._values = {name: fact.value for name, fact in self.facts.items() if fact.value is not None}
+        return self._values
+
+    def tell(self, name: str, value: Any, key: Key) -> bool:
+        """Take a fact, unless a newer one is known. Tells whether what is known changed."""
+        known = self.facts.get(name)
+        if known is not None and known.key >= key:
+            return False
+        self.facts[name] = Fact(value, key)
+        self._values = None
+        return known is None or known.value != value or type(known.value) is not type(value)
+
+    def remember(self, entry: Entry) -> None:
+        """File an entry for storage: into the header, whose oldest arrivals are sealed when they are too many."""
+        self.open[(entry.source, entry.id)] = entry
+        if len(self.open) > CHUNK:
+            self.sealed += 1
+            entries = list(self.open.values())[:CHUNK]
+            for sealed in entries:
+                sealed.chunk = self.sealed
+                del self.open[(sealed.source, sealed.id)]
+            self.chunks[self.sealed] = entries
+            self.dirty.add(self.sealed)
+
+    def forget(self, entry: Entry) -> None:
+        """Take the oldest entry of its type out of ledger and storage. Its chunk is not rewritten, only deleted once it
+        is empty: ``gone`` says what not to read back."""
+        self.gone[entry.type] = max(entry.key, self.gone.get(entry.type, entry.key))
+        orphans = self.ledger.drop(entry)
+        self.dirty.update(orphan.chunk for orphan in orphans if orphan.chunk)
+        if entry.chunk == 0:
+            del self.open[(entry.source, entry.id)]
+            return
+        chunk = self.chunks[entry.chunk]
+        chunk.remove(entry)
+        if not chunk:
+            del self.chunks[entry.chunk]
+            self.dirty.add(entry.chunk)
+
+    def build(self) -> None:
+        """Derive what a loaded state does not carry: fact values and books."""
+        if not self.built:
+            for place in self.places.values():
+                place.build(self.values, self.ledger, self.folded)
+            self.built = True
+
+    @property
+    def due(self) -> int | None:
+        """No transition comes before this moment, in any profile."""
+        return min((place.due for place in self.places.values() if place.due is not None), default=None)
+
+    def to_stored(self) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
+        """The header, and the chunks that changed since last asked (``None``: delete it), as plain lists and dicts."""
+        header = {
+            "v": FORMAT,
+            "account": self.account,
+            "born": self.born,
+            "clock": self.clock,
+            "epoch": self.epoch,
+            "floor": self.floor,
+            "gone": self.gone,
+            "facts": {name: [fact.value, *fact.key] for name, fact in self.facts.items()},
+            "places": {name: _stored_place(place) for name, place in self.places.items()},
+            "folded": {name: _stored_folded(folded) for name, folded in self.folded.items()},
+            "folded_at": self.folded_at,
+            "sealed": self.sealed,
+            "chunks": list(self.chunks),
+            "signals": [_stored_entry(entry) for entry in self.open.values()],
+        }
+        chunks: dict[int, list[Any] | None] = {}
+        for number in sorted(self.dirty):
+            entries = self.chunks.get(number)
+            chunks[number] = [_stored_entry(entry) for entry in entries] if entries else None
+        self.dirty = set()
+        return header, chunks
+
+    @classmethod
+    def from_stored(
+        cls, header: Mapping[str, Any], chunks: Mapping[int, Iterable[Any]], profiles: Profiles
+    ) -> AccountState:
+        """The state as it was stored, under the profiles in force at its epoch. What is derived waits for ``build``.
+
+        Raises StateTooNew where a newer release wrote it.
+        """
+        if header["v"] > FORMAT:
+            raise StateTooNew(
+                f"the state of {header['account']} has format {header['v']}, this release reads up to {FORMAT}; "
+                "run the newer release again, or rebuild the state from the log"
+            )
+        state = cls(header["account"], header["born"], header["epoch"], profiles.rules)
+        rows = header["places"]
+        state.places = {p.name: _read_place(p, rows[p.name]) for p in profiles if p.name in rows}
+        state.clock = header["clock"]
+        state.floor = _read_key(header["floor"]) if header["floor"] else None
+        state.gone = {type_: _read_key(key) for type_, key in header["gone"].items()}
+        state.facts = {name: Fact(row[0], (row[1], row[2], row[3])) for name, row in header["facts"].items()}
+        state.folded = {name: _read_folded(row) for name, row in header["folded"].items()}
+        state.folded_at = header["folded_at"]
+        state.sealed = header["sealed"]
+        entries: list[Entry] = []
+        for number in header["chunks"]:
+            sealed = [_read_entry(row, number) for row in chunks[number]]
+            kept = [entry for entry in sealed if entry.type not in state.gone or entry.key > state.gone[entry.type]]
+            state.chunks[number] = kept
+            entries += kept
+        for row in header["signals"]:
+            entry = _read_entry(row, 0)
+            state.open[(entry.source, entry.id)] = entry
+            entries.append(entry)
+        entries.sort(key=lambda entry: entry.key)
+        for entry in entries:
+            state.ledger.add(entry)
+        state.built = False
+        return state
+
+
+def _read_place(profile: Profile, row: list[Any]) -> Place:
+    place = Place(profile)
+    _, place.tier, place.since, place.sequence, place.score, place.points, place.due, place.exact = row
+    return place
+
+
+def _read_key(row: list[Any]) -> Key:
+    return row[0], row[1], row[2]
+
+
+def _stored_place(place: Place) -> list[Any]:
+    return [
+        place.profile.version,
+        place.tier,
+        place.since,
+        place.sequence,
+        place.score,
+        place.points,
+        place.due,
+        place.exact,
+    ]
+
+
+def _stored_entry(entry: Entry) -> list[Any]:
+    row = [entry.time, entry.source, entry.id, entry.type, entry.data]
+    return [*row, 1] if entry.orphan else row
+
+
+def _read_entry(row: list[Any], chunk: int) -> Entry:
+    entry = Entry(row[0], row[1], row[2], row[3], row[4], chunk)
+    entry.orphan = len(row) > 5
+    return entry
+
+
+def _stored_folded(folded: Folded) -> list[Any]:
+    return [
+        hex(folded.flat),
+        hex(folded.half),
+        folded.base,
+        folded.up,
+        folded.down,
+        folded.last,
+        folded.window,
+        folded.used,
+    ]
+
+
+def _read_folded(row: list[Any]) -> Folded:
+    up, down = row[3], row[4]
+    return Folded(
+        int(row[0], 16),
+        int(row[1], 16),
+        row[2],
+        (up[0], up[1]) if up else None,
+        (down[0], down[1]) if down else None,
+        row[5],
+        row[6],
+        row[7],
+    )

@@ -1,0 +1,134 @@
+"""The values that flow through the core: a signal in, changes of tier out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+TOLERANCE = 1e-9
+"""Two numbers closer than this are the same number (SPEC section 4)."""
+
+DISQUALIFIED = "disqualified"
+"""The tier outside the ladder: excluded, or without what is required."""
+
+FACT_TYPES = frozenset({"account_update", "opportunity_outcome"})
+"""Signal types that change facts: never too late, never retractable."""
+
+NOT_RETRACTABLE = FACT_TYPES | {"account_alias", "retracted"}
+
+Direction = Literal["enter", "up", "down", "disqualified", "requalified", "merged"]
+Cause = Literal["signal", "fact", "retraction", "decay", "profile", "merge"]
+Outcome = Literal["counted", "repeat", "duplicate", "kept", "fact", "retraction"]
+"""What became of an accepted signal.
+
+``counted``: some profile counts it. ``repeat``: the same event told again. ``duplicate``: the same identity
+again, nothing changed. ``kept``: remembered, no profile counts its type.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One normalised signal about an account. Its identity is ``(source, id)``."""
+
+    account: str
+    """Canonical domain."""
+    source: str
+    id: str
+    type: str
+    """The suffix after ``tierline.signal.``, without a version."""
+    time: int
+    """``occurred_at``: when it happened in the world, epoch milliseconds."""
+    data: dict[str, Any]
+    """Validated members; enumerations lower case, defaults filled, unknown members kept."""
+
+
+class Refused(Exception):
+    """A well-formed signal that cannot be used. ``reason`` is one of the closed list in ``schemas/rejected.py``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one criterion gives now, before its group's cap and weight."""
+
+    criterion: str
+    group: str
+    points: float
+    of: float | None
+    """The most it can give; ``None`` when it has no bound."""
+    change: float
+    """Against the same clock just before the record; where time alone acted, against the last published change."""
+    evidence: list[str]
+    """``source/id`` of what it stands on, oldest first; the newest ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What is missing to the most a criterion can give."""
+
+    criterion: str
+    group: str
+    points: float
+    of: float
+    why: Literal["unknown", "not met", "no signal", "faded", "below the cap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """The signal that moved the account."""
+
+    id: str
+    source: str
+    type: str
+    time: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account in one profile at one moment, as ``account-scores`` publishes it."""
+
+    profile: str
+    profile_version: int
+    score: float
+    tier: str
+    grade: str | None
+    coverage: float
+    since: int
+    sequence: int
+    contributions: list[Contribution]
+    gaps: list[Gap]
+    reasons: list[str]
+    next_transition_at: int | None
+    next_tier: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TierChange:
+    """An account crossed a line (SPEC section 7); ``effective_at`` is the account's clock at that moment."""
+
+    account: str
+    born: int
+    """The account's first record time: its incarnation."""
+    sequence: int
+    from_tier: str | None
+    direction: Direction
+    cause: Cause
+    previous_score: float
+    effective_at: int
+    trigger: Trigger | None
+    standing: Standing
+    summary: str
+
+
+@dataclass(slots=True)
+class Effects:
+    """What applying one record brought about."""
+
+    changes: list[TierChange] = field(default_factory=list)
+    outcome: Outcome | None = None
+    refused: Refused | None = None
