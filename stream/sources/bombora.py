@@ -1,7 +1,8 @@
 """`bombora-surge`: Bombora's weekly files of what companies read, as `intent_surge` signals.
 
 Two layouts, both without a header: Master Surge (9 columns) and All Domains All Topics (12 columns, one row a metro).
-A row's time is the week in the file's name; the score is the vendor's, 0 to 100, also below the vendor's own line of 50.
+A row's time is the week in the file's name; the score is the vendor's, 0 to 100, also where it is below the vendor's
+own line of 50.
 """
 
 from __future__ import annotations

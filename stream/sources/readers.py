@@ -93,7 +93,7 @@ def csv_lists(path: Path, report: Report) -> Iterator[tuple[int, list[str]]]:
 
 
 def csv_rows(path: Path, report: Report, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, row by column) of a CSV with a header. A missing required column ends the file with one bad line."""
+    """(line number, row by column) of a CSV with a header. A missing required column ends it with one bad line."""
     rows = csv_lists(path, report)
     header: list[str] | None = None
     for number, cells in rows:

@@ -133,7 +133,7 @@ def _known_then(
     company: int, day: str, told: Fields, snapshots: dict[str, dict[int, Fields]], rows: dict[str, _Rows]
 ) -> Fields:
     """A company's fields on the day it appeared: its next snapshot, with the changes in between taken back."""
-    later = sorted(date on for on in snapshots if on >= day)
+    later = sorted(on for on in snapshots if on >= day)
     source = next((on for on in later if company in snapshots[on]), None)
     fields = dict(snapshots[source][company]) if source else {}
     until = source or max(rows, default=day)
