@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from schemas.conditions import Condition, is_number
 from schemas.durations import MEND, PATTERN, parse_duration
-from schemas.members import Number, OneOf
+from schemas.members import Number
 from schemas.signals import COUNTED_TYPES
 from schemas.trouble import Troubles
 
@@ -239,4 +239,4 @@ class Reason(Strict):
 class Requirement(Reason):
     """A hard floor; `unknown` says what a condition nobody can decide yet means to it."""
 
-    unknown: Annotated[str, OneOf("pass", "fail")] | None = None
+    unknown: Literal["pass", "fail"] | None = None

@@ -7,14 +7,14 @@ profile, and are what the JSON Schema for editors is made from.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from schemas.bounds import group_scale
 from schemas.criteria import Criterion, Description, Duration, Name, Points, Positive, Reason, Requirement, Strict
 from schemas.faults import describe, path_text
-from schemas.members import Day, OneOf
+from schemas.members import Day
 from schemas.trouble import Troubles
 
 if TYPE_CHECKING:
@@ -115,11 +115,11 @@ class Profile(Strict):
     version: Annotated[int, Field(ge=1, le=2_147_483_647)]
     name: Description | None = None
     description: Description | None = None
-    mode: Annotated[str, OneOf("live", "shadow")] = "live"
+    mode: Literal["live", "shadow"] = "live"
     revised: Annotated[Day, Field(description="the day it was last gone over")] | None = None
     groups: Annotated[list[Group], Field(max_length=100)]
-    exclude: Annotated[list[Reason], Field(max_length=1_000)] = []
-    require: Annotated[list[Requirement], Field(max_length=1_000)] = []
+    exclude: Annotated[list[Reason], Field(max_length=1_000)] = Field(default_factory=list)
+    require: Annotated[list[Requirement], Field(max_length=1_000)] = Field(default_factory=list)
     score: Span = Span()
     grid: Grid | None = None
     tiers: Annotated[list[Tier], Field(min_length=1, max_length=100)]

@@ -12,6 +12,7 @@ _FRACTION = re.compile(r"\.(\d+)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999, UTC
 MEND = "write it with an offset, as 2026-11-20T09:00:00Z"
 
 
@@ -20,12 +21,10 @@ def parse_time(text: object) -> int:
 
     Raises ValueError, with what to mend, for anything else: no offset, no such day, not text.
     """
-    if not isinstance(text, str):
-        raise ValueError(f"is not a time ({MEND})")
-    shape = _RFC3339.fullmatch(text)
-    if shape is None:
-        if _RFC3339.fullmatch(text + "Z"):
-            raise ValueError("has no offset, so nobody knows which moment it is (" + MEND + ")")
+    shape = _RFC3339.fullmatch(text) if isinstance(text, str) else None
+    if shape is None or not isinstance(text, str):
+        if isinstance(text, str) and _RFC3339.fullmatch(text + "Z"):
+            raise ValueError(f"has no offset, so nobody knows which moment it is ({MEND})")
         raise ValueError(f"is not a time ({MEND})")
     leap = 0
     if shape[1]:  # a leap second is the moment after :59, as POSIX time has it
@@ -34,9 +33,12 @@ def parse_time(text: object) -> int:
         # digits beyond the sixth would be refused, and we keep three of them anyway
         text = _FRACTION.sub(lambda part: "." + part[1][:6].ljust(6, "0"), text)
     try:
-        return (datetime.fromisoformat(text.upper()) - _EPOCH) // _MILLISECOND + leap
+        time = (datetime.fromisoformat(text.upper()) - _EPOCH) // _MILLISECOND + leap
     except (ValueError, OverflowError):
-        raise ValueError("is no moment that exists (" + MEND + ")") from None
+        raise ValueError(f"is no moment that exists ({MEND})") from None
+    if not EARLIEST <= time <= LATEST:  # an offset can reach beyond the years that can be written back
+        raise ValueError(f"is outside the years 1 to 9999 ({MEND})")
+    return time
 
 
 def format_time(time: int) -> str:

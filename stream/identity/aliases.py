@@ -23,10 +23,11 @@ class AliasLoop(ValueError):
 class Aliases:
     """Old name → canonical name. Chains are kept as told and followed to their end."""
 
-    __slots__ = ("_names",)
+    __slots__ = ("_into", "_names")
 
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
         self._names: dict[str, str] = {}
+        self._into: dict[str, set[str]] = {}  # the same pairs the other way round: joining must not search all names
         self.restore(names or {})
 
     def add(self, old: str, canonical: str) -> bool:
@@ -48,13 +49,21 @@ class Aliases:
                 break
             name, steps = following, steps + 1
         if steps + 1 + self._chain_into(old) > DEEPEST:
-            raise AliasLoop(f"alias {old} -> {canonical} makes a chain of more than {DEEPEST} names (send the last name)")
+            raise AliasLoop(
+                f"alias {old} -> {canonical} makes a chain of more than {DEEPEST} names (send the last name of it)"
+            )
+        self.remove(old)
         self._names[old] = canonical
+        self._into.setdefault(canonical, set()).add(old)
         return True
 
     def remove(self, old: str) -> None:
         """`old` stands for itself again; nothing happens where it does already."""
-        self._names.pop(old, None)
+        canonical = self._names.pop(old, None)
+        if canonical is not None:
+            self._into[canonical].discard(old)
+            if not self._into[canonical]:
+                del self._into[canonical]
 
     def resolve(self, name: str) -> str:
         """The account at the end of the chain; the name itself where it is no alias."""
@@ -65,7 +74,12 @@ class Aliases:
 
     def names_of(self, canonical: str) -> list[str]:
         """Every other name that ends at this account, sorted."""
-        return sorted(name for name in self._names if self.resolve(name) == canonical)
+        found: set[str] = set()
+        level = self._into.get(canonical, set())
+        while level:
+            found |= level
+            level = {old for name in level for old in self._into.get(name, ())}
+        return sorted(found)
 
     def snapshot(self) -> dict[str, str]:
         """A copy of all pairs, as told."""
@@ -73,12 +87,12 @@ class Aliases:
 
     def restore(self, names: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
         """Replace everything by a snapshot. Raises AliasLoop, and keeps what there was, when it has a loop."""
-        before, self._names = self._names, {}
+        before, self._names, self._into = (self._names, self._into), {}, {}
         try:
             for old, canonical in dict(names).items():
                 self.add(old, canonical)
         except AliasLoop:
-            self._names = before
+            self._names, self._into = before
             raise
 
     def __len__(self) -> int:
@@ -86,11 +100,8 @@ class Aliases:
 
     def _chain_into(self, name: str) -> int:
         """How many steps the longest chain that ends at `name` has."""
-        # a rare path: aliases are few beside signals
-        depth, level = 0, {name}
-        while depth <= DEEPEST:
-            level = {old for old, new in self._names.items() if new in level}
-            if not level:
-                return depth
+        depth, level = 0, self._into.get(name, set())
+        while level and depth <= DEEPEST:
+            level = {old for new in level for old in self._into.get(new, ())}
             depth += 1
         return depth
