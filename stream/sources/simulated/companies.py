@@ -92,7 +92,7 @@ def found(index: int, seed: int) -> tuple[Company, random.Random]:
         headcount_known=rng.random() >= rates.NO_HEADCOUNT,
         technologies_known=rng.random() >= rates.NO_TECHNOLOGIES,
         fit=0.0 if competitor else fit,
-        appetite=0.0 if competitor else 0.10 + 0.90 * fit,
+        appetite=0.0 if competitor else 0.18 + 0.82 * fit,
         attention=rng.lognormvariate(-0.3, 0.8) * (3.0 if competitor else 1.0),
     )
     return company, rng
@@ -130,5 +130,5 @@ def _fit(rng: random.Random, industry: float, country: float, employees: int, st
     """How well the seller's product suits it. Luck has a part, so that no profile of facts can read it off."""
     sized = math.exp(-((math.log(employees / 900) / 1.3) ** 2))  # best near 900 people
     data = min(2, sum(name in words.DATA_STACK for name in stack)) / 2
-    drawn = 2.2 * industry + 1.0 * country + 2.6 * sized + 2.2 * data + rng.gauss(0.0, 0.8)
+    drawn = 2.2 * industry + 1.0 * country + 2.6 * sized + 2.2 * data + rng.gauss(0.0, 1.2)
     return 1 / (1 + math.exp(-(drawn - 5.4) * 1.3))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from stream.sources.simulated import rates
+from stream.sources.simulated import rates, words
 from stream.sources.simulated.rates import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -142,6 +142,6 @@ class Mailbag:
         if lot < rates.KEY_NONE:
             return None, "key_none"
         if lot < rates.KEY_NONE + rates.KEY_WRONG:
-            wrong = (f"www.{self.company.domain}", self.company.domain.upper(), "somebody-else.example", "0")
+            wrong = (f"www.{self.company.domain}", self.company.domain.upper(), f"somebody-else.{words.SUFFIX}", "0")
             return self._rng.choice(wrong).encode(), "key_wrong"
         return self.company.domain.encode(), None

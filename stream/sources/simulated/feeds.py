@@ -56,7 +56,7 @@ class Reporter:
         rng = self._rng
         self._count += 1
         mark = f"{self._company.index:05d}-{self._count}"
-        time = _working_hours(rng, time)
+        time = max(self._start, _working_hours(rng, time))
         if kind == process.MALFORMED:
             self._rubbish(time)
         elif kind == process.RUMOUR:
@@ -78,9 +78,8 @@ class Reporter:
         if "person" in again:
             again["person"] = again["person"].upper() if rng.random() < 0.3 else again["person"]
         when = time + int(rng.random() * rates.TWIN_DAYS * DAY)
-        if max(first, when + feed.delay(rng)) < self._end:
-            self._faults["twin"] += 1
-        self._bag.tell(feed, type_, when, again)
+        told = self._bag.tell(feed, type_, when, again)
+        self._faults["twin"] += max(first, told.recorded) < self._end
 
     def _rumour(self, time: int, mark: str) -> None:
         """Something that never happened, and its retraction: after some days, or before it has even arrived."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -32,11 +32,11 @@ class Market:
 
     start_ms: int
     end_ms: int
-    companies: tuple[Company, ...]
-    truth: Mapping[str, list[tuple[int, int]]]
-    lives: Mapping[str, Life]
+    companies: tuple[Company, ...] = field(repr=False)
+    truth: Mapping[str, list[tuple[int, int]]] = field(repr=False)
+    lives: Mapping[str, Life] = field(repr=False)
     faults: Mapping[str, int]
-    _records: tuple[Record, ...]
+    _records: tuple[Record, ...] = field(repr=False)
 
     @property
     def records(self) -> Iterator[Record]:

@@ -52,16 +52,16 @@ class Rate:
 HAPPENINGS: Final[dict[str, Rate]] = {
     # what people there read of the seller's, in the seller's own web analytics
     "page_view": Rate(1.3, 2.8, 4.0, "attention"),
-    "pricing_view": Rate(0.14, 0.45, 1.1, "attention"),
+    "pricing_view": Rate(0.18, 0.55, 1.0, "attention"),
     "download": Rate(0.22, 0.45, 0.75, "attention"),
     "webinar": Rate(0.09, 0.22, 0.40, "attention"),
     "search": Rate(0.18, 0.4, 0.65, "attention"),
     "review_view": Rate(0.08, 0.3, 0.7, "attention"),
     "email_click": Rate(0.30, 0.6, 0.9, "attention"),
     # what an intent vendor sees elsewhere
-    "surge": Rate(0.28, 0.6, 0.95),
+    "surge": Rate(0.36, 0.70, 0.90),
     # hiring: data people when a data project is coming; all the others whatever happens
-    "data_job": Rate(0.35, 0.7, 0.95, "size"),
+    "data_job": Rate(0.38, 0.80, 0.95, "size"),
     "other_job": Rate(0.9, 0.9, 0.9, "size"),
     "data_hire": Rate(0.03, 0.08, 0.09),
     "other_hire": Rate(0.10, 0.12, 0.12, "size"),
@@ -85,12 +85,12 @@ HAPPENINGS: Final[dict[str, Rate]] = {
 # -- the hidden process ------------------------------------------------------------------------------------------
 
 BURN_IN: Final = 300  # days lived before the first record, so that the first day is like any other
-QUIET_DAYS: Final = 260.0  # mean; divided by a company's appetite, so that companies that fit stir more often
+QUIET_DAYS: Final = 210.0  # mean; divided by a company's appetite, so that companies that fit stir more often
 STIRRING_DAYS: Final = (24.0, 0.4)  # median and spread of a log-normal
 BUYING_DAYS: Final = (42.0, 0.4)
 DONE_DAYS: Final = (150.0, 0.3)
 LAPSED_DAYS: Final = (90.0, 0.3)
-STIRRING_BUYS: Final = 0.65  # of what stirs at a company that fits perfectly; the rest goes quiet again
+STIRRING_BUYS: Final = 0.55  # of what stirs at a company that fits perfectly; the rest goes quiet again
 BUYING_DECIDES: Final = 0.75  # of buying that ends by itself; the rest lapses
 LAYOFF_STOPS: Final = 0.7  # of layoffs at a company that stirs or buys
 

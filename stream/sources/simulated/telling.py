@@ -62,7 +62,7 @@ def _surge(rng: random.Random, _: Company, __: set[str], ___: str) -> Tale:
     return INTENT, "intent_surge", {"topic": topic, "score": min(100, round(rng.gauss(74, 10))), "baseline": 50}
 
 
-def _job(data_team: bool) -> Callable[..., Tale]:
+def _job(*, data_team: bool) -> Callable[..., Tale]:
     def teller(rng: random.Random, company: Company, stack: set[str], mark: str) -> Tale:
         data: dict[str, Any] = {
             "title": rng.choice(words.DATA_JOBS if data_team else words.OTHER_JOBS),
@@ -79,7 +79,7 @@ def _job(data_team: bool) -> Callable[..., Tale]:
     return teller
 
 
-def _person(kind: str, data_team: bool | None) -> Callable[..., Tale]:
+def _person(kind: str, *, data_team: bool | None) -> Callable[..., Tale]:
     def teller(rng: random.Random, _: Company, __: set[str], ___: str) -> Tale:
         of_data = rng.random() < 0.15 if data_team is None else data_team
         title = rng.choice(words.DATA_TITLES if of_data else words.OTHER_TITLES)

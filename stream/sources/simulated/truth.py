@@ -51,7 +51,7 @@ class Assessment:
         """The same in two or three plain sentences."""
         if self.hot_buying is None or self.rest_buying is None:
             which = "No account was ever hot" if self.hot_buying is None else "Every account was hot all the time"
-            return [f"{which}, so there is nothing to compare ({self.accounts:,} accounts)."]
+            return [f"{which}, so there is nothing to compare."]
         times = f", {self.lift:.1f} times as likely" if self.lift is not None else ""
         precision = (
             f"On a day picked at random, {self.hot_buying:.0%} of hot accounts were really buying and "

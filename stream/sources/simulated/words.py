@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-# Companies are named from syllables, so that no name is taken from a register; the reserved top-level domain
-# `.example` (RFC 2606) makes sure that none of their addresses can ever be somebody's.
-SUFFIX: Final = "example"
+# Companies are named from syllables, so that no name is taken from a register. Their addresses can never be anybody's:
+# `home.arpa` is reserved (RFC 8375) and resolves nowhere in public. `.example` would read better, but it is not on the
+# Public Suffix List, so that no account can be told from a name below it.
+SUFFIX: Final = "home.arpa"
 FIRST: Final = (
     "Vor", "Zel", "Quil", "Tav", "Bri", "Mor", "Kel", "Dax", "Fen", "Gal", "Hax", "Jor", "Lum", "Nar", "Osk", "Pel",
     "Rav", "Sol", "Tur", "Ulm", "Ver", "Wex", "Yar", "Zan", "Cor", "Del", "Eld", "Fal", "Gri", "Hol", "Ink", "Jav",
