@@ -7,7 +7,7 @@ profile, and are what the JSON Schema for editors is made from.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -195,10 +195,17 @@ def _check_grid(profile: Profile, grid: Grid, troubles: Troubles) -> None:
             if name not in groups:
                 troubles.add(("grid", axis, at), f"{name} is not a group", f"write one of {', '.join(groups)}")
                 continue
-            most = group_scale(groups[name].model_dump(exclude_none=True))
+            most = group_scale(_document(groups[name]))
             if most is None or most <= 0:
                 troubles.add(("grid", axis, at), f"nobody knows the most that {name} can give, so it has no percents",
                              "give the group a weight and out_of, or a cap, or each of its criteria a cap")
+
+
+def _document(group: Group) -> dict[str, Any]:
+    """The group as its document said it, as far as schemas.bounds reads it."""
+    told = {name: value for name, value in group if value is not None}
+    told["criteria"] = [{n: value for n, value in criterion if value is not None} for criterion in group.criteria]
+    return told
 
 
 @dataclass(frozen=True, slots=True)
