@@ -58,7 +58,7 @@ def moment(time: int) -> str:
 
 
 def envelope(
-    feed: Feed, number: str, kind: str, subject: str, time: int, recorded: int, data: Mapping[str, Any]
+    feed: Feed, number: str, kind: str, subject: str, *, time: int, recorded: int, data: Mapping[str, Any]
 ) -> bytes:
     """One CloudEvent of the import form: `recordedtime` says when the log would have taken it."""
     return orjson.dumps(
@@ -99,7 +99,7 @@ class Mailbag:
         told = Told(feed.source, self.next_id(feed), time, recorded)
         subject, odd = self._subject(time)
         key, crooked = self._key()
-        value = envelope(feed, told.id, kind, subject, time, recorded, data)
+        value = envelope(feed, told.id, kind, subject, time=time, recorded=recorded, data=data)
         kept = self.drop(recorded, key, value)
         if kept:
             self._faults.update(filter(None, (odd, crooked, "late" if late else None)))

@@ -112,7 +112,7 @@ class Reporter:
             subject = f"{rng.choice(('dana', 'ola', 'priya'))}{rng.randrange(100)}@gmail.com"
         elif kind == "future":
             when = recorded + int(rng.uniform(1.0, 400.0) * DAY)
-        value = envelope(feed, self._bag.next_id(feed), type_, subject, when, recorded, data)
+        value = envelope(feed, self._bag.next_id(feed), type_, subject, time=when, recorded=recorded, data=data)
         if kind == "not_json":
             value = value[: rng.randrange(20, len(value) - 20)]
         if self._bag.drop(recorded, self._company.domain.encode(), value):
@@ -126,7 +126,7 @@ class Reporter:
         feed = telling.CRM
         recorded = time + feed.delay(self._rng)
         alias, data = str(company.alias), {"canonical": company.domain}
-        value = envelope(feed, self._bag.next_id(feed), "account_alias", alias, time, recorded, data)
+        value = envelope(feed, self._bag.next_id(feed), "account_alias", alias, time=time, recorded=recorded, data=data)
         if self._bag.drop(recorded, alias.encode(), value):
             self._bag.alias_since = recorded
             self._faults["alias"] += 1
