@@ -16,7 +16,7 @@ from stream.sources.countries import country_code
 from stream.sources.csvtypes import number
 from stream.sources.domains import account_domain
 from stream.sources.readers import csv_lists
-from stream.sources.records import Maker, midnight
+from stream.sources.records import Maker, facts_data, midnight
 from stream.sources.report import Report
 
 SOURCE = "bombora"
@@ -74,7 +74,8 @@ def convert(path: Path, *, report: Report) -> Iterator[dict[str, Any]]:
                 continue
             if domain not in told and (facts := _facts(row)):
                 told.add(domain)
-                yield maker.record("account_update", f"{week}/{domain}/facts", domain, midnight(week), {"facts": facts})
+                data = facts_data(facts)
+                yield maker.record("account_update", f"{week}/{domain}/facts", domain, midnight(week), data)
             if (domain, row["topic"]) in seen:
                 report.leave_out("further row of the same domain, topic and week (another metro, or the other file)")
                 continue

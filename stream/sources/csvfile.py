@@ -18,7 +18,7 @@ import orjson
 
 from stream.sources.csvtypes import FACTS, cell
 from stream.sources.readers import csv_rows
-from stream.sources.records import TYPE_PREFIX
+from stream.sources.records import TYPE_PREFIX, facts_data
 from stream.sources.report import Report
 
 SUBJECTS = ("subject", "domain", "account", "website", "email")
@@ -84,7 +84,7 @@ def _record(row: dict[str, str], modified: str) -> dict[str, Any]:
         data = {name if name in FACTS or name.startswith("custom.") else f"custom.{name}": data[name] for name in data}
         if not data:
             raise ValueError("no fact in this row")
-        data = {"facts": data}
+        data = facts_data(data)
     if "time" not in envelope and not facts:
         raise ValueError("time: missing; only facts may go without (they take the time the file was last modified)")
     record: dict[str, Any] = {

@@ -16,7 +16,7 @@ SHARED_PLATFORMS = frozenset(
     typeform.com airtable.com calendly.com kickstarter.com indiegogo.com huggingface.co npmjs.com pypi.org amazon.com
     microsoft.com steampowered.com itch.io roblox.com archive.org wikipedia.org docsend.com pitch.com carrd.co
     beacons.ai bio.link lu.ma eventbrite.com meetup.com slack.com dropbox.com
-    """.split()
+    """.split()  # noqa: SIM905 (a list to read, without quotes)
 )
 """Sites where many companies have a page. A page on one (a path, or a host other than www) names no company; the bare
 address names the site's owner, who may be in the directory (Product Hunt, GitLab, Y Combinator)."""

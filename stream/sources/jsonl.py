@@ -1,5 +1,8 @@
-"""`jsonl`: one CloudEvent a line, passed on as it stands. Only what is no JSON object is reported here; intake judges
-the rest, so that what it rejects can be listed, mended and sent again."""
+"""`jsonl`: one CloudEvent a line, passed on as it stands.
+
+Only what is no JSON object is reported here; intake judges the rest, so that what it rejects can be listed, mended and
+sent again.
+"""
 
 from __future__ import annotations
 

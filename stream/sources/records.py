@@ -38,3 +38,10 @@ class Maker:
 def midnight(date: str) -> str:
     """A calendar day (`2023-09-13`) as the moment it begins in UTC."""
     return f"{date}T00:00:00Z"
+
+
+def facts_data(facts: dict[str, Any]) -> dict[str, Any]:
+    """The data of an `account_update`: `custom.` facts are nested as the outputs nest them."""
+    plain = {name: value for name, value in facts.items() if not name.startswith("custom.")}
+    custom = {name.removeprefix("custom."): value for name, value in facts.items() if name.startswith("custom.")}
+    return {"facts": {**plain, "custom": custom} if custom else plain}

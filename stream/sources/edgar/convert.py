@@ -17,7 +17,7 @@ from stream.sources.edgar.filings import Filing, Submissions, moment, read_filin
 from stream.sources.edgar.form_8k import Document, Move, read_documents
 from stream.sources.edgar.form_d import Offering, read_offerings
 from stream.sources.readers import csv_rows
-from stream.sources.records import Maker
+from stream.sources.records import Maker, facts_data
 from stream.sources.report import Report
 
 SOURCE = "sec-edgar"
@@ -59,7 +59,7 @@ def convert(path: Path, *, report: Report, domains: Path | None = None) -> Itera
         if domain is not None and latest[filing.cik] is filing:
             facts = _facts(filing, about.get(filing.cik))
             identity = f"{filing.accession}/{filing.cik}/facts"
-            yield maker.record("account_update", identity, domain, filing.accepted, {"facts": facts})
+            yield maker.record("account_update", identity, domain, filing.accepted, facts_data(facts))
     if without:
         report.note(f"{len(without):,} companies had filings of interest and no known domain")
     for unused in (*texts.unused(), *sums.unused()):

@@ -80,9 +80,9 @@ def read_documents(folder: Path, report: Report) -> list[Document]:
     found = []
     for path in sorted(folder.glob("form_8k/*")):
         try:
-            if path.stat().st_size > MAX_BYTES:
-                raise ValueError(f"larger than {MAX_BYTES:,} bytes")
-            document = parse_document(path.read_bytes().decode("utf-8", "replace"), path.name)
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES)  # the item is at the start of a filing
+            document = parse_document(raw.decode("utf-8", "replace"), path.name)
         except (ValueError, OSError) as error:
             report.bad_line(path.name, 0, f"8-K not read: {error}")
             continue

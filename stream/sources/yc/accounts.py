@@ -41,7 +41,7 @@ class Accounts:
         if domain is None:
             return why
         owner = self.resolve(domain)
-        if owner != domain and owner != company.domain:
+        if owner not in (domain, company.domain):
             return FORMER_OF_ANOTHER
         self._take(company, owner)
         return ""

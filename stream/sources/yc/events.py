@@ -22,7 +22,7 @@ _ASIDE = re.compile(r"\(.*?\)|\b(?:inc|llc|ltd|corp|co|formerly|fka|previously|p
 _TAIL = re.compile(r"(?:ai|io|app|hq|api|health|labs?|technologies|systems|software|bio|com)$")
 
 
-def headcount(company: Company, pair: tuple[int, int] | None) -> Iterator[Event]:
+def headcount(pair: tuple[int, int] | None) -> Iterator[Event]:
     """A large move of the believed headcount: `expansion` at +50 %, `layoff` at -30 %, both of five people or more."""
     if pair is None:
         return
@@ -83,7 +83,7 @@ def _bare(name: str) -> str:
 def events_of(company: Company, change: Change, pair: tuple[int, int] | None, day: str) -> Iterator[Event]:
     """The events of one change; a move of website is the accounts' matter and not here."""
     if change.field == "team_size":
-        yield from headcount(company, pair)
+        yield from headcount(pair)
     elif change.field == "isHiring":
         yield from hiring(company, change.new, day)
     elif change.field == "status":

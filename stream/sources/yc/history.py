@@ -72,7 +72,7 @@ def read_history(folder: Path, report: Report) -> list[Observation]:
     history: list[Observation] = []
     for day in sorted(set(snapshots) | set(rows)):
         seen = Observation(day, before=len(state))
-        _apply_rows(seen, rows.get(day, _Rows()), state, snapshots, rows, report)
+        _apply_rows(seen, state, snapshots, rows, report)
         if day in snapshots:
             _compare(seen, snapshots[day], state, first=not history)
         history.append(seen)
@@ -147,12 +147,12 @@ def _known_then(
 
 def _apply_rows(
     seen: Observation,
-    told: _Rows,
     state: dict[int, Fields],
     snapshots: dict[str, dict[int, Fields]],
     rows: dict[str, _Rows],
     report: Report,
 ) -> None:
+    told = rows.get(seen.date, _Rows())
     for company in told.disappeared:
         if state.pop(company, None) is None:
             report.outcome("disappeared row of a company that was not listed: nothing to do")
