@@ -175,7 +175,9 @@ class BatchingConsumer(Consumer):
         self._acked[tp].append(offset)
         self._n_acked += 1
         if committed:
-            self._new_offset(tp)
+            window, settled = self._window[tp], self._acked_index[tp]
+            while window and window[0] <= offset:
+                settled.discard(window.popleft())
             self._committed_offset[tp] = batch.end
             self.app.monitor.on_tp_commit({tp: batch.end})
         self.app.sensors.on_message_out(tp, offset, batch.message)

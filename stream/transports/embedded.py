@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
+from urllib.parse import quote
 
 from faust.transport import base
 from mode.utils.times import Seconds, want_seconds
-from yarl import URL
 
 from stream.transports.batching import Batch, BatchingConductor, BatchLimits
 from stream.transports.embedded_consumer import EmbeddedConsumer
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 def broker_url(path: str | Path) -> str:
     """The `broker` setting for the log at `path`."""
-    return str(URL.build(scheme="sqlite", path=str(Path(path).absolute())))
+    return f"sqlite://{quote(str(Path(path).absolute()))}"
 
 
 class Transport(base.Transport):

@@ -1,0 +1,1 @@
+"""The behaviour every transport of ours must have, and the embedded log beneath one of them."""
