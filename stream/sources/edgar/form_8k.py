@@ -24,7 +24,7 @@ _TITLE = (
     r"(?:\s+and\s+Chief\s+Executive\s+Officer)?|General\s+Counsel|Vice\s+President(?:\s+of\s+[A-Z][a-z]+)?))"
 )
 _OF = (
-    r"(?:\s+(?:as|to|to\s+serve\s+as|the|its|our|new|from|(?:the\s+)?(?:role|position|office)\s+of|Company's|his|her))*"
+    r"(?:\s+(?:as|to|to\s+serve\s+as|the|its|our|new|from|role|position|office|of|Company's|his|her))*"
     r"\s+"
 )
 _ASIDE = r"(?:,[^,.;]{1,40},)?"
