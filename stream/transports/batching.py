@@ -71,6 +71,7 @@ class CommitsBatches(Protocol):
     """The contract of `app.transport` for agents. Every transport of ours fulfils it."""
 
     limits: BatchLimits
+    outputs: list[faust.Topic]
 
     async def commit_batch(self, appends: Sequence[Append], batch: Batch) -> list[int]:
         """Makes the effects of a batch durable, moves the group's position past it, and settles it.
@@ -115,7 +116,7 @@ class BatchTopic(faust.Topic):
         app = self.app
 
         async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
-            return app.create_event(None, cast(Any, message.value), None, message)
+            return app.create_event(None, cast("Any", message.value), None, message)
 
         # Faust assigns the compiled function over the method, too.
         self.decode = decode  # type: ignore[method-assign]
@@ -149,3 +150,13 @@ def batch_topic(app: faust.App, name: str, *, partitions: int, **options: Any) -
     `options` are those of `faust.Topic`, such as `retention` (seconds) and `compacting`.
     """
     return BatchTopic(app, topics=[name], partitions=partitions, **options)
+
+
+def output_topic(app: faust.App, name: str, *, partitions: int, **options: Any) -> faust.Topic:
+    """The topic `name`, which agents append to; created before the first batch where it does not exist.
+
+    Faust itself creates only what is read, and runs `@app.task` when agents are at work already.
+    """
+    topic = faust.Topic(app, topics=[name], partitions=partitions, **options)
+    cast("CommitsBatches", app.transport).outputs.append(topic)
+    return topic

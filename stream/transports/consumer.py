@@ -6,19 +6,15 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from faust.transport.consumer import Consumer
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 from mode.utils.futures import notify
 
-from stream.transports.batching import Batch, BatchAbandoned, BatchingConductor, BatchLimits, StaleBatch
+from stream.transports.batching import Batch, BatchAbandoned, BatchingConductor, CommitsBatches, StaleBatch
 from stream.transports.records import Record
-
-
-class _Limited(Protocol):
-    limits: BatchLimits
 
 
 class BatchingConsumer(Consumer):
@@ -37,6 +33,12 @@ class BatchingConsumer(Consumer):
         self._seeks = 0
         self._wake = asyncio.Event()
         super().__init__(*args, **kwargs)
+
+    async def on_start(self) -> None:
+        """Creates the topics that agents append to."""
+        await super().on_start()
+        for topic in cast("CommitsBatches", self.transport).outputs:
+            await topic.declare()
 
     # Delivery
 
@@ -93,7 +95,7 @@ class BatchingConsumer(Consumer):
         self._read_offset[tp] = last
         self._advanced(tp, last + 1)
         acks = self.app.topics.acks_enabled_for(tp.topic)
-        if tp.topic in cast(BatchingConductor, self.app.topics).batched:
+        if tp.topic in cast("BatchingConductor", self.app.topics).batched:
             if acks:
                 self._window[tp].append(last)
             await self._unless_suspended(self.callback(self._batch_message(tp, records, generation)))
@@ -117,7 +119,7 @@ class BatchingConsumer(Consumer):
         batch = Batch(tp, records)
         last = records[-1]
         message = ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000, 1, None, None, cast(Any, batch), None, 0, 0, tp,
+            tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000, 1, None, None, cast("Any", batch), None, 0, 0, tp,
             generation_id=generation,
         )  # fmt: skip
         # Ours, beside one reference a channel: so neither the loop's end nor an exception acknowledges the batch.
@@ -134,7 +136,7 @@ class BatchingConsumer(Consumer):
 
     def _has_room(self, tp: TP) -> bool:
         waiting = self._open[tp]
-        if len(waiting) < cast(_Limited, self.transport).limits.in_flight:
+        if len(waiting) < cast("CommitsBatches", self.transport).limits.in_flight:
             return True
         for batch in waiting.values():
             if batch.message.tracked and batch.message.refcount <= 1:
@@ -198,7 +200,7 @@ class BatchingConsumer(Consumer):
         self._seeks += 1
         for tp in list(tps):
             for kept in (self._window, self._open, self._acked, self._acked_index):
-                cast(dict[TP, Any], kept).pop(tp, None)
+                cast("dict[TP, Any]", kept).pop(tp, None)
 
     # Flow
 

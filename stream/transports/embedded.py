@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 from urllib.parse import quote
 
+import faust
 from faust.transport import base
 from mode.utils.times import Seconds, want_seconds
 
@@ -43,6 +44,7 @@ class Transport(base.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.limits = BatchLimits()
+        self.outputs: list[faust.Topic] = []
         self.path = Path("/" + self.url[0].path.lstrip("/"))
         self.on_written: list[Callable[[], None]] = []
         """Called on the event loop after each write of this process."""
@@ -53,7 +55,7 @@ class Transport(base.Transport):
 
     async def commit_batch(self, appends: Sequence[Append], batch: Batch) -> list[int]:
         """See `CommitsBatches`. All of it in one transaction: after a crash either all or nothing is there."""
-        consumer = cast(EmbeddedConsumer, self.app.consumer)
+        consumer = cast("EmbeddedConsumer", self.app.consumer)
         consumer.check_open(batch)
         place = (self.app.conf.id, batch.tp.topic, batch.tp.partition)
         offsets = await self.write(appends, {place: batch.end}, {place: batch.start})
@@ -66,7 +68,7 @@ class Transport(base.Transport):
 
     def ack(self, batch: Batch) -> None:
         """See `CommitsBatches`."""
-        cast(EmbeddedConsumer, self.app.consumer).settle(batch)
+        cast("EmbeddedConsumer", self.app.consumer).settle(batch)
 
     def partition_for(self, topic: str, key: bytes | None) -> int:
         """See `CommitsBatches`."""

@@ -39,7 +39,7 @@ class EmbeddedConsumer(BatchingConsumer):
         self._log = cast("Transport", self.transport)
         self._lock: WorkerLock | None = None
         self._assigned: set[TP] = set()
-        self._subscribed: frozenset[str] = frozenset()
+        self._subscribed: frozenset[str] | None = None
         self._counts: dict[str, int] = {}
         self._positions: dict[TP, int] = {}
         self._ends: dict[TP, int] = {}
@@ -89,15 +89,15 @@ class EmbeddedConsumer(BatchingConsumer):
             self.add_future(self._rebalance())
 
     async def _rebalance(self) -> None:
-        app = self.app
+        app, subscribed = self.app, self._subscribed or frozenset()
         app.on_rebalance_start()
         before = set(self._assigned)
         if before:
             await self.on_partitions_revoked(before)
-        self._assigned = {TP(name, at) for name in self._subscribed for at in range(self._counts[name])}
-        assignor = cast(PartitionAssignor, app.assignor)
+        self._assigned = {TP(name, at) for name in subscribed for at in range(self._counts[name])}
+        assignor = cast("PartitionAssignor", app.assignor)
         assignor._assignment = ClientAssignment(
-            actives={name: list(range(self._counts[name])) for name in self._subscribed}, standbys={}
+            actives={name: list(range(self._counts[name])) for name in subscribed}, standbys={}
         )
         assignor._active_tps = set(self._assigned)
         app.consumer_generation_id += 1

@@ -9,7 +9,7 @@ import sys
 
 import faust
 
-from stream.transports.batching import Batch, StaleBatch, batch_topic
+from stream.transports.batching import Batch, StaleBatch, batch_topic, output_topic
 from stream.transports.records import Append
 
 PARTITIONS = 2
@@ -28,12 +28,8 @@ def create_app(broker: str, *, app_id: str = "example", partitions: int = PARTIT
         web_enabled=False,
     )
     source = batch_topic(app, "in", partitions=partitions)
-    out = app.topic("out", partitions=partitions)
+    output_topic(app, "out", partitions=partitions)
     counts = app.Table("counts", key_type=bytes, value_type=bytes, partitions=partitions)
-
-    @app.task
-    async def declare() -> None:
-        await out.declare()  # topics that are only written are nobody else's to create
 
     @app.agent(source)
     async def count(batches: faust.StreamT[Batch]) -> None:

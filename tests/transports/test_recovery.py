@@ -48,7 +48,9 @@ async def test_last_value_of_each_key(rig: Rig, count: int) -> None:
     rig.append([keyed(CHANGELOG, b"key-%d" % (n % 700), b"%d" % n) for n in range(count)])
     expected = {b"key-%d" % (n % 700): b"%d" % n for n in range(count)}
     if count > 2:
-        rig.append([keyed(CHANGELOG, b"key-5", None), keyed(CHANGELOG, b"key-6", None), keyed(CHANGELOG, b"key-6", b"again")])
+        rig.append(
+            [keyed(CHANGELOG, b"key-5", None), keyed(CHANGELOG, b"key-6", None), keyed(CHANGELOG, b"key-6", b"again")]
+        )
         del expected[b"key-5"]
         expected[b"key-6"] = b"again"
     assert await recovered(rig) == expected
