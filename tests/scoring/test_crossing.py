@@ -27,10 +27,9 @@ def test_first_millisecond(doc: dict[str, Any], told: list[PlainSignal], clock: 
     prepared = prepare(told, doc)
 
     def machine(tier: str | None, now: int) -> str:
-        result = prepared.at(now)
-        return next_tier(doc["tiers"], tier, clock, result.score, bool(result.disqualified), now)
+        return next_tier(doc["tiers"], tier, clock, prepared.at(now), now)
 
     tier = machine(None, clock)
     first = next((now for now in range(clock + 1, UNTIL + 1) if machine(tier, now) != tier), None)
     expected = None if first is None else (first, machine(tier, first))
-    assert next_transition(prepared, doc, tier, clock, clock, UNTIL) == expected
+    assert next_transition(prepared, doc, (tier, clock), clock, UNTIL) == expected

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given, settings
+
 from .conformance import DAY_MS, START_MS, moment
+from .histories import histories
 from .reference import Item, PlainSignal, clamped, iso, replay
 
 ACCOUNT = "acme.com"
@@ -35,8 +38,8 @@ def told(
 
 def taken_back(days: float, name: str, of: str, when: float) -> Item:
     """A retraction."""
-    data = {"signal_source": "x", "signal_id": of, "signal_time": iso(moment(when))}
-    return told(days, name, kind="retracted", **data)
+    target = {"signal_source": "x", "signal_id": of, "signal_time": iso(moment(when))}
+    return Item("signal", moment(days), ACCOUNT, PlainSignal(ACCOUNT, "x", name, "retracted", moment(days), target))
 
 
 def short(change: dict[str, Any]) -> tuple[Any, ...]:
@@ -185,3 +188,17 @@ def test_the_clock_never_goes_back() -> None:
         (change,) = replay(history).changes
         assert short(change)[-1] == 3.0
     assert [item.record_time_ms for item in clamped(items)] == [moment(0), moment(3), moment(3), moment(3)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories())
+def test_ticks_change_nothing_but_when_it_is_told(items: list[Item]) -> None:
+    """With a tick after every record each account has the same changes: time alone decides when they take effect."""
+    items = clamped(items)
+    ticked = [each for item in items for each in (item, Item("tick", item.record_time_ms))]
+    end = items[-1].record_time_ms + 30 * DAY_MS if items else START_MS
+    plain, often = replay(items, until=end), replay(ticked, until=end)
+    for account in plain.accounts:
+        assert [change for change in often.changes if change["account"] == account] == [
+            change for change in plain.changes if change["account"] == account
+        ]

@@ -70,7 +70,7 @@ class Account:
         standing = self.standings.get(profile["profile"])
         if standing is None or standing.tier is None or until <= self.clock:
             return None
-        return next_transition(self.prepared(profile), profile, standing.tier, standing.since, self.clock, until)
+        return next_transition(self.prepared(profile), profile, (standing.tier, standing.since), self.clock, until)
 
     def starting(self, now: int) -> Identity | None:
         """The signal that begins to count at this very moment, if one does (of several, the least identity)."""
@@ -86,7 +86,7 @@ class Account:
         standing = self.standings.setdefault(name, Standing())
         now, result = self.clock, self.prepared(profile).at(self.clock)
         old = standing.tier
-        new = next_tier(tiers, old, standing.since, result.score, bool(result.disqualified), now)
+        new = next_tier(tiers, old, standing.since, result, now)
         if new == old:
             return None
         leeway = 2.0

@@ -14,18 +14,19 @@ from .values import EPSILON
 
 
 def next_transition(
-    prepared: Prepared, profile_doc: Mapping[str, Any], tier: str, since: int, clock: int, until: int
+    prepared: Prepared, profile_doc: Mapping[str, Any], standing: tuple[str, int], clock: int, until: int
 ) -> tuple[int, str] | None:
     """The first millisecond in (clock, until] with another tier, and that tier; None if there is none.
 
-    Between two neighbouring marks nothing can change twice, so looking at each mark and between them misses nothing;
-    where a look finds another tier, the millisecond is found by halving the way back to the look before.
+    `standing`: the tier the account is in, and since when. Between two neighbouring marks nothing can change twice, so
+    looking at each mark and between them misses nothing; where a look finds another tier, the millisecond is found by
+    halving the way back to the look before.
     """
     tiers = profile_doc["tiers"]
+    tier, since = standing
 
     def tier_at(now: int) -> str:
-        result = prepared.at(now)
-        return next_tier(tiers, tier, since, result.score, bool(result.disqualified), now)
+        return next_tier(tiers, tier, since, prepared.at(now), now)
 
     before = clock
     for look in _looks(prepared, lines(tiers), since + dwell_of(tiers, tier), clock, until):

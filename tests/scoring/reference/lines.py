@@ -29,7 +29,7 @@ class FactLine:
         """Whether the facts told so far decide it."""
         return self.truth is not None
 
-    def value(self, now: int) -> float:
+    def value(self, _now: int) -> float:
         """The points; the moment does not matter."""
         return self.points if self.truth is True else 0.0
 

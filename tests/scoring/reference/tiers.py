@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .values import EPSILON, milliseconds
+from .values import EPSILON, ScoreResult, milliseconds
 
 DISQUALIFIED = "disqualified"
 
@@ -40,9 +40,10 @@ def dwell_of(tiers: Tiers, name: str) -> int:
     return next((milliseconds(tier["dwell"]) for tier in tiers if tier["name"] == name and tier.get("dwell")), 0)
 
 
-def next_tier(tiers: Tiers, current: str | None, since: int, score: float, disqualified: bool, now: int) -> str:
+def next_tier(tiers: Tiers, current: str | None, since: int, result: ScoreResult, now: int) -> str:
     """The tier the account has now, having been in `current` since `since` (None: in none yet)."""
-    if disqualified:
+    score = result.score
+    if result.disqualified:
         return DISQUALIFIED
     names = [tier["name"] for tier in tiers]
     highest = next(place for place, tier in enumerate(tiers) if enters(tier, score))
