@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,8 +77,6 @@ def explained(error: sqlite3.Error, path: Path) -> LogError:
     if code == sqlite3.SQLITE_READONLY or "readonly" in str(error):
         return LogReadOnly(f"{path}: cannot be written. Give this user write access to the file and to its folder.")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        if not path.parent.is_dir():
-            return missing_folder(path)
         return LogReadOnly(
             f"{path}: cannot be opened. Give this user read and write access to the file and to its folder."
         )
@@ -98,9 +97,18 @@ def explained(error: sqlite3.Error, path: Path) -> LogError:
     return LogError(f"{path}: {type(error).__name__}: {error}.")
 
 
-def missing_folder(path: Path) -> LogMissing:
-    """The error for a log whose folder is not there."""
-    return LogMissing(f"{path}: the folder {path.parent} does not exist. Create it, or name another file.")
+def check_folder(path: Path) -> None:
+    """Raises LogMissing if the folder of the log at `path` is not there, LogReadOnly if it cannot be entered."""
+    try:
+        found = stat.S_ISDIR(path.parent.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        found = False
+    except OSError as error:
+        raise LogReadOnly(
+            f"{path}: the folder cannot be entered ({error.strerror}). Give this user access to {path.parent}."
+        ) from error
+    if not found:
+        raise LogMissing(f"{path}: the folder {path.parent} does not exist. Create it, or name another file.")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from stream.transports.errors import LogReadOnly, WorkerRunning, missing_folder
+from stream.transports.errors import LogReadOnly, WorkerRunning, check_folder
 
 
 class WorkerLock:
@@ -21,8 +21,7 @@ class WorkerLock:
         """Takes the lock, or raises WorkerRunning naming its holder."""
         log = Path(path).absolute()
         self.path = log.with_name(log.name + ".lock")
-        if not log.parent.is_dir():
-            raise missing_folder(log)
+        check_folder(log)
         try:
             # Opened without truncating: it may hold the name of another holder.
             self._file: IO[str] = self.path.open("a+", encoding="utf-8")

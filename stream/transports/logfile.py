@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from stream.transports.errors import LogMissing, LogTooNew, NotALog, missing_folder
+from stream.transports.errors import LogMissing, LogTooNew, NotALog, check_folder
 
 APPLICATION_ID = 0x5449524C
 """`TIRL`, in the header of every file of ours."""
@@ -43,8 +43,7 @@ def open_file(path: Path, *, create: bool, synchronous: str, busy_timeout_ms: in
 
     Raises sqlite3.Error, and the LogErrors for a missing folder or file, another kind of file, a newer format.
     """
-    if not path.parent.is_dir():
-        raise missing_folder(path)
+    check_folder(path)
     if not create and not path.exists():
         raise LogMissing(f"{path}: no such log. `tierline run` or `tierline demo` creates it; or name another file.")
     connection = sqlite3.connect(
