@@ -141,8 +141,7 @@ class _Comparison:
             self._say(path, "asks something of its entries")
         for key in _BRANCHES:
             self._branches(old.get(key, []), new.get(key, []), path, key)
-        if old.get("allOf", []) != new.get("allOf", []):
-            self._all_of(old.get("allOf", []), new.get("allOf", []), path)
+        self._all_of(old.get("allOf", []), new.get("allOf", []), path)
 
     def _branches(self, before: list[Schema], after: list[Schema], path: str, key: str) -> None:
         """Branches are paired by kind, so that reordering or adding one is not taken for a change of the others."""

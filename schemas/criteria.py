@@ -48,6 +48,18 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _told(cls, value: Any) -> Any:
+        """A member without a value is a line half written: whoever reads the document need not think of null."""
+        troubles = Troubles()
+        if isinstance(value, dict):
+            for name, part in value.items():
+                if part is None:
+                    troubles.add((str(name),), "has no value", "write one, or leave the member out")
+        troubles.settle()
+        return value
+
 
 class HalfLife(Strict):
     """Half after each half-life."""

@@ -33,7 +33,7 @@ OUTPUTS: dict[str, type[BaseModel]] = {"tier-change": TierChanged, "account-scor
 def schemas() -> dict[str, dict[str, Any]]:
     """Contract name → JSON Schema, every one self-contained."""
     result = {name: _schema(name, model) for name, model in OUTPUTS.items()}
-    result["profile"] = _schema("profile", Profile)
+    result["profile"] = _without_null(_schema("profile", Profile))
     result["signal"] = _signal()
     for (suffix, version), model in DATA_MODELS.items():
         name = f"data.{suffix}.v{version}"
@@ -52,6 +52,21 @@ def _resolved(node: Any) -> Any:
             return {"$ref": f"#/$defs/{node[ITSELF]}"}
         return {key: _resolved(value) for key, value in node.items()}
     return [_resolved(value) for value in node] if isinstance(node, list) else node
+
+
+def _without_null(node: Any) -> Any:
+    """A profile's members are written or left out, never null, though the models know the absent ones as None."""
+    if isinstance(node, list):
+        return [_without_null(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _without_null(value) for key, value in node.items() if not (key == "default" and value is None)}
+    forms = node.get("anyOf", [])
+    if {"type": "null"} in forms:
+        forms = [form for form in forms if form != {"type": "null"}]
+        rest = {key: value for key, value in node.items() if key != "anyOf"}
+        return {**forms[0], **rest} if len(forms) == 1 else {**rest, "anyOf": forms}
+    return node
 
 
 def _signal() -> dict[str, Any]:

@@ -74,13 +74,13 @@ def _account_update(data: dict[str, Any]) -> dict[str, Any]:
     try:
         if faults:
             raise ValidationError.from_exception_data("facts", faults)
-        members, extra, told = _FACTS.validate_python(flat)
+        members, extra, _ = _FACTS.validate_python(flat)
         if extra:
             check_names(extra)
     except ValidationError as error:
         raise BadMember(render(error.errors(include_url=False), "data.facts", "bad member")) from None
     # a null that was told makes the fact unknown again; one that was not told is silence
-    known = {name: members[name] for name in facts if name in told}
+    known = {name: members[name] for name in flat if name in members}
     if extra:
         known |= extra
     return {**data, "facts": known}
