@@ -20,6 +20,7 @@ from mode.utils.times import Seconds, want_seconds
 from stream.transports.batching import Batch, BatchingConductor, BatchLimits
 from stream.transports.embedded_consumer import EmbeddedConsumer
 from stream.transports.embedded_producer import EmbeddedProducer
+from stream.transports.lock import WorkerLock
 from stream.transports.log import EmbeddedLog, Place
 from stream.transports.records import Append, partition_for
 
@@ -48,6 +49,7 @@ class Transport(base.Transport):
         self.path = Path("/" + self.url[0].path.lstrip("/"))
         self.on_written: list[Callable[[], None]] = []
         """Called on the event loop after each write of this process."""
+        self._lock: WorkerLock | None = None
         self._writer: _Hand | None = None
         self._reader: _Hand | None = None
 
@@ -101,6 +103,20 @@ class Transport(base.Transport):
         await self.writing(
             lambda log: log.create_topic(name, partitions, compact=bool(compacting), retention_ms=retention_ms)
         )
+
+    def lock_worker(self) -> None:
+        """Takes the one worker's lock; does nothing if this transport has it. Raises WorkerRunning.
+
+        The consumer does it at its start; who wants a second worker to fail before its web server starts, does it first.
+        """
+        if self._lock is None:
+            self._lock = WorkerLock(self.path)
+
+    def unlock_worker(self) -> None:
+        """Lets the next worker in."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def close(self) -> None:
         """Waits for writes under way and closes the log; it opens again when used again."""

@@ -15,7 +15,6 @@ from mode import Service
 from mode.utils.times import Seconds
 
 from stream.transports.consumer import BatchingConsumer
-from stream.transports.lock import WorkerLock
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Record, partition_for
 
@@ -37,7 +36,6 @@ class EmbeddedConsumer(BatchingConsumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._log = cast("Transport", self.transport)
-        self._lock: WorkerLock | None = None
         self._assigned: set[TP] = set()
         self._subscribed: frozenset[str] | None = None
         self._counts: dict[str, int] = {}
@@ -49,7 +47,7 @@ class EmbeddedConsumer(BatchingConsumer):
     async def on_start(self) -> None:
         """Takes the worker's lock; raises WorkerRunning if another worker has it."""
         if not self.app.client_only:
-            self._lock = WorkerLock(self._log.path)
+            self._log.lock_worker()
         self._log.on_written.append(self._wake.set)
         await super().on_start()
 
@@ -60,9 +58,7 @@ class EmbeddedConsumer(BatchingConsumer):
         finally:
             if self._wake.set in self._log.on_written:
                 self._log.on_written.remove(self._wake.set)
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+            self._log.unlock_worker()
 
     @Service.task
     async def _keep_up(self) -> None:

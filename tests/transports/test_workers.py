@@ -23,7 +23,7 @@ KEYS = 50
 def worker(path: Path) -> subprocess.Popen[str]:
     """The example app as a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.transports.example_app", broker_url(path), "worker", "-l", "info"],
+        [sys.executable, "-m", "tests.transports.example_app", broker_url(path), "worker", "-l", "info", "--without-web"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
 
