@@ -8,16 +8,19 @@ own line of 50.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.countries import country_code
 from stream.sources.csvtypes import number
 from stream.sources.domains import account_domain
 from stream.sources.readers import csv_lists
 from stream.sources.records import Maker, facts_data, midnight
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 SOURCE = "bombora"
 SURGE_COLUMNS = 9

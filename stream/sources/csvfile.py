@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from stream.sources.csvtypes import FACTS, cell
 from stream.sources.readers import csv_rows
 from stream.sources.records import TYPE_PREFIX, facts_data
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 SUBJECTS = ("subject", "domain", "account", "website", "email")
 ENVELOPE = frozenset({"type", "time", "id", "source", "recordedtime"})

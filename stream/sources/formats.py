@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources import bombora, csvfile, jsonl
 from stream.sources.edgar import convert as edgar
-from stream.sources.report import Report
 from stream.sources.yc import convert as yc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 Convert = Callable[..., Iterator[dict[str, Any]]]
 """`convert(path, *, report, **options)`: CloudEvents records in order of record time. Bad input raises nothing:

@@ -6,13 +6,16 @@ sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.readers import json_lines
 from stream.sources.records import TYPE_PREFIX
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 
 def looks_like(path: Path) -> bool:

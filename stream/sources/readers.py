@@ -9,13 +9,15 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 
-from stream.sources.report import Report
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 MAX_LINE_BYTES = 1024 * 1024
 """A record over 1 MiB would be rejected by the log anyway (SPEC 3.5)."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stream.sources.report import Report
+if TYPE_CHECKING:
+    from stream.sources.report import Report
 
 TYPE_PREFIX = "tierline.signal."
 

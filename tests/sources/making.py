@@ -6,11 +6,13 @@ import csv
 import gzip
 import io
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.report import Report
 from stream.sources.yc.convert import convert
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHANGE_COLUMNS = ["observed_on", "yc_id", "slug", "name", "website", "field", "old", "new"]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.envelope import read_signal
 from stream.sources.bombora import convert
 from stream.sources.report import Report
 from tests.shared_data import shared_data
 from tests.sources.making import kinds
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SURGE = (
     'acme inc,acme.com,51-200 employees,internet,crm,email tools,79,"boston area[75]|[77]",United States\n'

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ from stream.sources.csvfile import convert
 from stream.sources.csvtypes import number
 from stream.sources.jsonl import convert as convert_jsonl
 from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def read(folder: Path, text: str) -> tuple[list[dict[str, Any]], Report]:

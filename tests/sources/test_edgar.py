@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +14,9 @@ from stream.sources.edgar.form_d import parse_offering, read_offerings
 from stream.sources.report import Report
 from tests.shared_data import shared_data
 from tests.sources.making import kinds
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TABLE = "cik,company,ticker,sic_description,form,filing_date,report_date,acceptance_datetime,items,accession\n"
 FEED = "poll,page_start,form,company,cik,role,filed,accession,updated,items_8k,href\n"
@@ -43,7 +45,7 @@ def row(number: int, form: str, items: str, cik: int = 7) -> str:
 
 
 def test_filings_become_signals(tmp_path: Path) -> None:
-    """2.05 is a layoff, 5.02 without its text an announcement, Form D a round of unknown series; the rest is counted."""
+    """2.05 is a layoff, 5.02 without its text an announcement, Form D a round of unknown series; others are counted."""
     table = row(1, "8-K", "2.05,9.01") + row(2, "8-K", "5.02") + row(3, "D", "") + row(4, "8-K", "1.01")
     records, report = made(tmp_path, table + row(5, "8-K/A", "5.02") + row(6, "8-K", "5.02", cik=8))
     assert kinds(records) == ["layoff", "announcement", "funding_round", "account_update"]
@@ -102,7 +104,7 @@ def test_text_of_502_says_who(tmp_path: Path) -> None:
         ("Ms. Jane Doe stepped down from her role as President.", 1, False),
     ],
 )
-def test_502_is_often_about_pay(body: str, moves: int, unclear: bool) -> None:
+def test_502_is_often_about_pay(body: str, moves: int, *, unclear: bool) -> None:
     """Pay is no event; coming and going that no sentence makes plain is left unclear, not guessed."""
     document = parse_document(f"CENTRAL INDEX KEY: 7 {HEADING}{body} SIGNATURES")
     assert document is not None

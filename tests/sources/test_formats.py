@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from stream.sources.formats import FORMATS, convert, detect
 from stream.sources.report import Report
 from tests.shared_data import shared_data
 from tests.sources.making import company, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(

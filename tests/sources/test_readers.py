@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stream.sources.readers import MAX_LINE_BYTES, csv_rows, json_document, json_lines
 from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_bad_json_lines(tmp_path: Path) -> None:
@@ -78,5 +81,7 @@ def test_the_report_is_for_people() -> None:
     text = "\n".join(report.lines())
     assert "1,200  rows" in text
     assert "2  no domain  (e.g. Acme)" in text
-    assert "f.csv:20: broken" in text and "f.csv:21: broken" not in text and "… and 10 more" in text
+    assert "f.csv:20: broken" in text
+    assert "f.csv:21: broken" not in text
+    assert "… and 10 more" in text
     assert report.as_dict()["bad_line_count"] == 30

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stream.sources.rewrites import FieldChanges, Floods, Vocabulary
 from tests.sources.making import changes, company, converted, facts, kinds, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def observed(pairs: list[tuple[str, str]], day: str = "d", days: float = 30, listed: int = 1000) -> FieldChanges:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stream.sources.domains import ON_A_PLATFORM, UNUSABLE, account_domain
 from stream.sources.yc import accounts
 from tests.sources.making import changes, company, converted, facts, kinds, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START, NEXT, LATER = "2022-01-01", "2022-02-01", "2022-03-01"
 

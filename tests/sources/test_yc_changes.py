@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from stream.sources.yc.events import same_name
 from tests.sources.making import changes, company, converted, facts, kinds, snapshot
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 START, NEXT, LATER = "2022-01-01", "2022-02-01", "2022-03-01"
 ACCOUNT = "company1.com"
 
 
-def after(folder: Path, *rows: tuple[str, int, str, str, str], **fields: object) -> list[dict[str, object]]:
+def after(folder: Path, *rows: tuple[str, int, str, str, str], **fields: Any) -> list[dict[str, Any]]:
     """What the rows add to the records of one company."""
     snapshot(folder, START, [company(1, **fields)])
     before = len(converted(folder)[0])
@@ -122,7 +125,7 @@ def test_status(tmp_path: Path, new: str, kind: str | None, data: dict[str, str]
         ("", "Acme", False),
     ],
 )
-def test_same_name(old: str, new: str, same: bool) -> None:
+def test_same_name(old: str, new: str, *, same: bool) -> None:
     """A name written differently is the same name; another name is announced."""
     assert same_name(old, new) is same
 

@@ -87,7 +87,7 @@ def test_it_is_quick(history: History) -> None:
 def test_bulk_rewrites_are_no_events(history: History, day: str, rows: int, most: int) -> None:
     """On the two days of the vendor's reformatting, events come at the rate of the polls around them."""
     records, _, _ = history
-    events = [kind for kind in kinds([record for record in records if record["time"].startswith(day)])]
+    events = kinds([record for record in records if record["time"].startswith(day)])
     assert sum(kind not in FACTS for kind in events) <= most < rows / 10
 
 
@@ -115,8 +115,8 @@ def test_aliases_end_and_are_used_once(history: History) -> None:
         assert record["subject"] not in left
         if record["type"].endswith("account_alias"):
             left[record["subject"]] = record["data"]["canonical"]
-    for domain in left:
-        seen = set()
+    for first, target in left.items():
+        seen, domain = {first}, target
         while domain in left:
             assert domain not in seen
             seen.add(domain)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.domains import account_domain
 from stream.sources.edgar.filings import Filing, Submissions, moment, read_filings
@@ -18,7 +16,12 @@ from stream.sources.edgar.form_8k import Document, Move, read_documents
 from stream.sources.edgar.form_d import Offering, read_offerings
 from stream.sources.readers import csv_rows
 from stream.sources.records import Maker, facts_data
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 SOURCE = "sec-edgar"
 DOMAINS_FILE = "domains.csv"

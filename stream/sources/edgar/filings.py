@@ -6,14 +6,17 @@ A filing is one accession number and one company (CIK); the lists overlap, and t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.readers import csv_rows, json_document
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
 FEED_COLUMNS = ("form", "company", "cik", "role", "filed", "accession", "updated", "items_8k")

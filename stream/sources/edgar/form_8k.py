@@ -11,11 +11,15 @@ import html
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from stream.sources.edgar.filings import ACCESSION
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 MAX_BYTES = 8 * 1024 * 1024
 _PERSON = r"(?:(?:Mr|Ms|Mrs|Dr)\.\s+)?([A-Z][\w'-]+(?:\s+(?:[A-Z]\.|[A-Z][\w'-]+|de|van|von)){1,3})"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stream.sources.edgar.filings import ACCESSION
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 MAX_BYTES = 8 * 1024 * 1024
 _FUND = re.compile(r"pooled investment fund|REITS", re.IGNORECASE)

@@ -8,9 +8,12 @@ the report counts.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stream.sources.domains import account_domain
-from stream.sources.yc.company import Company
+
+if TYPE_CHECKING:
+    from stream.sources.yc.company import Company
 
 MOVED_INTO_BUYER = "website moved after an acquisition: taken for the buyer's, the account keeps its domain"
 HELD_BY_ANOTHER = "website moved to a domain another listed company holds: the account keeps its domain"

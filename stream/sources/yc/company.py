@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.countries import REGION_OF, country_code, region_name
-from stream.sources.rewrites import Vocabulary
-from stream.sources.yc.history import Fields
+
+if TYPE_CHECKING:
+    from stream.sources.rewrites import Vocabulary
+    from stream.sources.yc.history import Fields
 
 PLACEHOLDER_SIZES = (0, 1)
 PLACEHOLDER_FROM = 10

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.records import Maker, facts_data, midnight
-from stream.sources.report import Report
 from stream.sources.rewrites import FieldChanges, Floods, Vocabulary
 from stream.sources.yc.accounts import Accounts
 from stream.sources.yc.company import Company, facts_of, same_meaning
 from stream.sources.yc.events import Event, events_of
 from stream.sources.yc.history import Change, Fields, Observation, read_history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 SOURCE = "yc-directory"
 SHARED = "event of a listing that shares a domain and does not speak for it"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stream.sources.yc.company import Company
-from stream.sources.yc.history import Change
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream.sources.yc.company import Company
+    from stream.sources.yc.history import Change
 
 GROWTH_AT_LEAST = 0.5
 GROWTH_BASE = 5

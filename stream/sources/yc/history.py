@@ -7,14 +7,17 @@ between polls. Either will do alone: what a snapshot shows and no change row tol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.sources.readers import csv_rows, json_document, json_lines
-from stream.sources.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from stream.sources.report import Report
 
 Fields = dict[str, Any]
 """A company's fields as the directory names them: text, or lists of text."""
