@@ -86,10 +86,10 @@ def histories(
     }
     kinds = {kind for versions in docs.values() for doc in versions for kind in _kinds_of(doc)}
     log = _Log(accounts, docs, step_ms, START_MS, max_span_days * 24 * step_ms, [], {}, kinds)
-    for versions in docs.values():
-        if not controls or draw(st.integers(0, 5)):
+    for name, versions in docs.items():
+        if name == "p" or not controls or draw(st.integers(0, 3)) < 3:
             log.activate(versions[0])
-    for _ in range(draw(st.integers(min(3, max_records), max_records))):
+    for _ in range(draw(st.integers(min(6, max_records), max_records))):
         _advance(draw, log, backsteps=backsteps)
         kind = draw(st.sampled_from(KINDS if controls else KINDS[:-3]))
         RECORDS[kind](draw, log)
@@ -115,7 +115,7 @@ def _advance(draw: st.DrawFn, log: _Log, *, backsteps: bool) -> None:
 
 
 def _time(draw: st.DrawFn, log: _Log) -> int:
-    if draw(st.integers(0, 7)) == 0:
+    if draw(st.integers(0, 9)) == 9:
         return log.now + draw(st.sampled_from(AHEAD_MS if log.step_ms > 1 else (1, 5, 20)))
     return log.now - draw(st.sampled_from(LAGS)) * log.step_ms
 
@@ -123,7 +123,7 @@ def _time(draw: st.DrawFn, log: _Log) -> int:
 def _signal(draw: st.DrawFn, log: _Log) -> None:
     kinds = [*SCORED_TYPES, *sorted(log.kinds) * len(SCORED_TYPES)]
     one = draw(signals(log.accounts, st.just(_time(draw, log)), kinds))
-    log.add(one if draw(st.integers(0, 9)) == 0 else replace(one, id=log.fresh("s")))
+    log.add(one if draw(st.integers(0, 9)) == 9 else replace(one, id=log.fresh("s")))
 
 
 def _again(draw: st.DrawFn, log: _Log) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 DATA: dict[str, dict[str, tuple[Any, ...]]] = {
-    "content_consumption": {"topic": ("crm", "CRM", "ai"), "weight": (None, 1, 2.5, "3", True, -1)},
+    "content_consumption": {"topic": ("crm", "CRM", "ai"), "weight": (1, 2.5, 1, 2, None, "3", True, -1)},
     "funding_round": {"series": ("a", "b", "unknown"), "amount_usd": (None, 1_000_000, 5_000_000)},
     "executive_hire": {"title": ("CRO", "cro ", "VP Sales"), "person": (None, "Dana", "dana ", "")},
     "job_posting": {

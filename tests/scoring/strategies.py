@@ -69,20 +69,20 @@ def signal_rules(draw: st.DrawFn) -> Doc:
     """What a criterion is about: a type, and sometimes `where`."""
     kind = draw(st.sampled_from(SCORED_TYPES))
     rule: Doc = {"signal": kind}
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 4)) == 4:
         rule["where"] = draw(st.sampled_from(WHERE[kind]))
     return rule
 
 
 @st.composite
-def criteria(draw: st.DrawFn, name: str, unit: str = "d") -> Doc:
-    """A criterion: on facts, on signals, or a surge."""
-    points = draw(st.sampled_from(POINTS))
-    kind = draw(st.sampled_from(("fact", "signal", "signal", "signal", "signal", "surge")))
+def criteria(draw: st.DrawFn, name: str, unit: str = "d", *, lifts: bool = False) -> Doc:
+    """A criterion: on facts, on signals, or a surge. `lifts`: one on signals that can reach a tier."""
+    points = draw(st.sampled_from((20, 40, 10) if lifts else POINTS))
+    kind = "signal" if lifts else draw(st.sampled_from(("signal", "signal", "fact", "signal", "signal", "surge")))
     if kind == "fact":
         return {"id": name, "points": points, "when": draw(conditions())}
     rule: Doc = {"id": name, "points": points, **draw(signal_rules())}
-    if draw(st.integers(0, 4)) == 0:
+    if draw(st.integers(0, 4)) == 4:
         rule["limit"] = {"count": draw(st.integers(1, 2)), "per": draw(spans(unit, 1, 7))}
     if kind == "surge":
         rule["surge"] = {
@@ -92,7 +92,7 @@ def criteria(draw: st.DrawFn, name: str, unit: str = "d") -> Doc:
             "min_count": draw(st.integers(1, 2)),
         }
         return rule
-    if draw(st.integers(0, 7)):
+    if draw(st.integers(0, 7)) < 7:
         rule["decay"] = draw(decays(unit))
     cap = draw(st.sampled_from((None, None, "none", 15, 30, -15)))
     if cap is not None:
@@ -124,8 +124,10 @@ def gates(draw: st.DrawFn, name: str, unit: str = "d", *, requires: bool = False
 @st.composite
 def tiers(draw: st.DrawFn, unit: str = "d") -> list[Doc]:
     """One to four tiers, highest first, entries and leaves descending, some with a dwell."""
-    count = draw(st.sampled_from((1, 2, 2, 3, 0)))
-    entries = sorted(draw(st.lists(st.sampled_from(LINES), min_size=count, max_size=count, unique=True)), reverse=True)
+    low = draw(st.sampled_from(((10,), (5,), (15,), (2.5,), (20,), ())))
+    drawn = draw(st.lists(st.sampled_from(LINES), max_size=2, unique=True))
+    entries = sorted({*low, *drawn}, reverse=True)
+    count = len(entries)
     told: list[Doc] = []
     for place, entry in enumerate(entries):
         tier: Doc = {"name": f"t{place + 1}", draw(st.sampled_from(("enter", "enter", "enter_above"))): entry}
@@ -148,17 +150,20 @@ def profiles(draw: st.DrawFn, name: str = "p", unit: str = "d") -> Doc:
     numbers = list(range(draw(st.integers(1, 5))))
     for place in range(draw(st.integers(1, min(3, len(numbers))))):
         own = [number for number in numbers if number % 3 == place] or [len(numbers) + place]
-        group: Doc = {"name": f"g{place}", "criteria": [draw(criteria(f"c{number}", unit)) for number in own]}
-        if draw(st.integers(0, 4)) == 0:
+        group: Doc = {
+            "name": f"g{place}",
+            "criteria": [draw(criteria(f"c{number}", unit, lifts=number == 0)) for number in own],
+        }
+        if draw(st.integers(0, 4)) == 4:
             group["cap"] = draw(st.sampled_from((15, 30)))
-        if draw(st.integers(0, 4)) == 0:
+        if draw(st.integers(0, 4)) == 4:
             group |= {"weight": draw(st.sampled_from((20, 60))), "out_of": draw(st.sampled_from((20, 40)))}
         doc["groups"].append(group)
-    if draw(st.integers(0, 4)) == 0:
+    if draw(st.integers(0, 6)) == 6:
         doc["exclude"] = [draw(gates("x0", unit))]
-    if draw(st.integers(0, 4)) == 0:
+    if draw(st.integers(0, 6)) == 6:
         doc["require"] = [draw(gates("r0", unit, requires=True))]
-    if draw(st.integers(0, 5)) == 0:
+    if draw(st.integers(0, 5)) == 5:
         doc["score"] = draw(st.sampled_from(({"min": -50}, {"max": 45}, {"min": -10, "max": 200})))
     return doc
 
