@@ -162,5 +162,3 @@ class Condition(RootModel[dict[str, Any]]):
                 "additionalProperties": False,
             },
         }
-
-

@@ -1,5 +1,6 @@
 """The lines of a profile: criteria, and what excludes or is required (SPEC 4)."""
 
+# ruff: noqa: TC002  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
@@ -36,10 +37,12 @@ def _known_type(name: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME)]
 Points = Annotated[float, Number(-MOST_POINTS, MOST_POINTS)]
 Positive = Annotated[float, Number(-MOST_POINTS, MOST_POINTS), Field(gt=0)]
-Duration = Annotated[str, AfterValidator(_duration), WithJsonSchema({"type": "string", "pattern": PATTERN,
-                                                                     "description": MEND})]
-SignalType = Annotated[str, AfterValidator(_known_type),
-                       WithJsonSchema({"type": "string", "enum": sorted(COUNTED_TYPES)})]
+Duration = Annotated[
+    str, AfterValidator(_duration), WithJsonSchema({"type": "string", "pattern": PATTERN, "description": MEND})
+]
+SignalType = Annotated[
+    str, AfterValidator(_known_type), WithJsonSchema({"type": "string", "enum": sorted(COUNTED_TYPES)})
+]
 Description = Annotated[str, Field(max_length=4_096)]
 
 
@@ -101,7 +104,9 @@ class Steps(Strict):
         ages = [parse_duration(step.after) for step in self.steps]
         for index in range(1, len(ages)):
             if ages[index] <= ages[index - 1]:
-                troubles.add(("steps", index, "after"), "does not come after the step before it", "write ascending ages")
+                troubles.add(
+                    ("steps", index, "after"), "does not come after the step before it", "write ascending ages"
+                )
         troubles.settle()
         return self
 
@@ -169,9 +174,11 @@ _EXACTLY_ONE: JsonDict = {"oneOf": [{"required": ["when"]}, {"required": ["signa
 class Criterion(Strict):
     """One line of a profile: a fact that holds (`when`), or signals that came (`signal`)."""
 
-    model_config = ConfigDict(json_schema_extra={
-        "allOf": [_EXACTLY_ONE, {"oneOf": [{"required": ["points"]}, {"required": ["points_by"]}]}],
-    })
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [_EXACTLY_ONE, {"oneOf": [{"required": ["points"]}, {"required": ["points_by"]}]}],
+        }
+    )
 
     id: Name
     description: Description | None = None
@@ -196,7 +203,9 @@ class Criterion(Strict):
         if self.when is not None:
             for name in _SIGNAL_ONLY:
                 if getattr(self, name) is not None:
-                    troubles.add((name,), "is for criteria on signals", "leave it out, or write signal in place of when")
+                    troubles.add(
+                        (name,), "is for criteria on signals", "leave it out, or write signal in place of when"
+                    )
         if self.points_by is not None:
             self._check_points_by(troubles)
         if self.surge is not None:
@@ -219,8 +228,9 @@ class Criterion(Strict):
             for value in table:
                 other = seen.setdefault(value.casefold(), value)
                 if other != value:
-                    troubles.add(("points_by", member, value), f"is {other} again: values are read without case",
-                                 "leave one out")
+                    troubles.add(
+                        ("points_by", member, value), f"is {other} again: values are read without case", "leave one out"
+                    )
 
 
 class Reason(Strict):

@@ -1,5 +1,6 @@
 """The facts an account can have: the known ones typed, and whatever a team adds under `custom.`."""
 
+# ruff: noqa: TC001, TC002  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 import math
@@ -17,13 +18,18 @@ MOST_CUSTOM = 1_000
 LONGEST_NAME = 200
 _LONGEST_VALUE = 8_192
 
-_CUSTOM_VALUE: JsonDict = {"type": ["string", "number", "boolean", "null", "array"],
-                 "items": {"type": ["string", "number", "boolean", "null"]}}
+_CUSTOM_VALUE: JsonDict = {
+    "type": ["string", "number", "boolean", "null", "array"],
+    "items": {"type": ["string", "number", "boolean", "null"]},
+}
 
 
 def _fault(loc: tuple[str, ...], value: Any, says: str, mend: str = "", *, bare: bool = False) -> InitErrorDetails:
-    return {"type": PydanticCustomError("fact", "fact", {"says": says, "mend": mend, "bare": bare}),
-            "loc": loc, "input": value}
+    return {
+        "type": PydanticCustomError("fact", "fact", {"says": says, "mend": mend, "bare": bare}),
+        "loc": loc,
+        "input": value,
+    }
 
 
 def _scalar(value: Any) -> bool:
@@ -40,13 +46,16 @@ def flatten_custom(facts: dict[str, Any]) -> tuple[dict[str, Any], list[InitErro
     faults: list[InitErrorDetails] = []
     nested = facts.get("custom")
     if nested is not None and not isinstance(nested, dict):
-        faults.append(_fault(("custom",), nested, "is not an object", "write {\"plan\": \"pro\"}"))
+        faults.append(_fault(("custom",), nested, "is not an object", 'write {"plan": "pro"}'))
     elif nested:
         for name, value in nested.items():
             key = f"{CUSTOM}{name}"
             if key in flat:
-                faults.append(_fault(("custom", str(name)), value, f"is given twice, here and as {key}",
-                                     "leave one out", bare=True))
+                faults.append(
+                    _fault(
+                        ("custom", str(name)), value, f"is given twice, here and as {key}", "leave one out", bare=True
+                    )
+                )
             flat[key] = value
     custom = {name: value for name, value in flat.items() if name.startswith(CUSTOM)}
     if len(custom) > MOST_CUSTOM:
@@ -57,10 +66,15 @@ def flatten_custom(facts: dict[str, Any]) -> tuple[dict[str, Any], list[InitErro
             faults.append(_fault((name[:40],), value, "a custom fact's name has 1 to 190 characters", bare=True))
         if isinstance(value, list):
             if len(value) > 10_000 or not all(map(_scalar, value)):
-                faults.append(_fault((name,), value, "is no list of text, finite numbers and booleans",
-                                     "at most 10000 entries"))
+                faults.append(
+                    _fault((name,), value, "is no list of text, finite numbers and booleans", "at most 10000 entries")
+                )
         elif isinstance(value, dict):
-            faults.append(_fault((name,), value, "is one level too deep for a fact", f"write {name}.<member> for each of its members"))
+            faults.append(
+                _fault(
+                    (name,), value, "is one level too deep for a fact", f"write {name}.<member> for each of its members"
+                )
+            )
         elif not _scalar(value):
             faults.append(_fault((name,), value, "is not text of a sensible length, a finite number or a boolean"))
     return flat, faults
@@ -70,7 +84,8 @@ class Facts(BaseModel):
     """Firmographic and technographic attributes; `null` makes one unknown again, an absent one stays as it was."""
 
     model_config = ConfigDict(
-        strict=True, extra="allow",
+        strict=True,
+        extra="allow",
         json_schema_extra={"patternProperties": {r"^custom\..+$": _CUSTOM_VALUE}, "additionalProperties": False},
     )
 
@@ -108,8 +123,11 @@ def check_names(extra: dict[str, Any]) -> None:
         if name in OUTCOME_FACTS:
             faults.append(_fault((name,), value, "is set by opportunity_outcome", "send that type", bare=True))
         elif not name.startswith(CUSTOM):
-            faults.append(_fault((name[:LONGEST_NAME],), value, "is not a known fact", f"put it under custom.{name[:40]}",
-                                 bare=True))
+            faults.append(
+                _fault(
+                    (name[:LONGEST_NAME],), value, "is not a known fact", f"put it under custom.{name[:40]}", bare=True
+                )
+            )
     if faults:
         raise ValidationError.from_exception_data("facts", faults)
 

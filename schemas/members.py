@@ -105,8 +105,12 @@ Day = Annotated[str, AfterValidator(_telling(check_date)), WithJsonSchema({"type
 Moment = Annotated[
     str,
     AfterValidator(_telling(parse_time)),
-    WithJsonSchema({
-        "type": "string", "format": "date-time", "maxLength": 64,
-        "pattern": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$",
-    }),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "maxLength": 64,
+            "pattern": r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$",
+        }
+    ),
 ]

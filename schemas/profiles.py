@@ -4,6 +4,7 @@ The document stays a plain mapping everywhere (files, the log, the engine); the 
 profile, and are what the JSON Schema for editors is made from.
 """
 
+# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -165,20 +166,29 @@ def _check_tiers(tiers: list[Tier], troubles: Troubles) -> None:
         if last:
             for name in ("enter", "enter_above", "leave"):
                 if getattr(tier, name) is not None:
-                    troubles.add(("tiers", at, name), "is a line on the last tier, which takes whatever is left",
-                                 "leave it out, or add a tier below")
+                    troubles.add(
+                        ("tiers", at, name),
+                        "is a line on the last tier, which takes whatever is left",
+                        "leave it out, or add a tier below",
+                    )
             continue
         if (tier.enter is None) == (tier.enter_above is None):
-            troubles.add(("tiers", at), "has not exactly one of enter and enter_above",
-                         "write enter: 70 (70 and more) or enter_above: 70 (more than 70)")
+            troubles.add(
+                ("tiers", at),
+                "has not exactly one of enter and enter_above",
+                "write enter: 70 (70 and more) or enter_above: 70 (more than 70)",
+            )
             continue
         line = tier.line or 0.0
         if tier.leave is not None and tier.leave > line:
             troubles.add(("tiers", at, "leave"), "is above the line it is entered at", f"write {line:g} or less")
         if above is not None and above.line is not None and not _below(tier, above):
             name = "enter" if tier.enter is not None else "enter_above"
-            troubles.add(("tiers", at, name), f"is not below the line of {above.name}, the tier above it",
-                         "write the highest tier first")
+            troubles.add(
+                ("tiers", at, name),
+                f"is not below the line of {above.name}, the tier above it",
+                "write the highest tier first",
+            )
         above = tier
 
 
@@ -197,8 +207,11 @@ def _check_grid(profile: Profile, grid: Grid, troubles: Troubles) -> None:
                 continue
             most = group_scale(_document(groups[name]))
             if most is None or most <= 0:
-                troubles.add(("grid", axis, at), f"nobody knows the most that {name} can give, so it has no percents",
-                             "give the group a weight and out_of, or a cap, or each of its criteria a cap")
+                troubles.add(
+                    ("grid", axis, at),
+                    f"nobody knows the most that {name} can give, so it has no percents",
+                    "give the group a weight and out_of, or a cap, or each of its criteria a cap",
+                )
 
 
 def _document(group: Group) -> dict[str, Any]:
@@ -221,7 +234,7 @@ class Fault:
         return f"{where}{self.message}" + (f"; {self.mend}" if self.mend else "")
 
 
-class ProfileInvalid(ValueError):
+class ProfileInvalid(ValueError):  # noqa: N818  (the name says what is wrong)
     """A document that is no profile, with every fault found."""
 
     def __init__(self, faults: list[Fault]) -> None:
@@ -247,5 +260,7 @@ _TAGS = {"decay": {"none", "half_life", "linear", "window", "steps"}, "cap": {"n
 def _plain_path(loc: Path) -> Path:
     """The place in the document: pydantic names the branch of a union too, which nobody has written."""
     return tuple(
-        part for at, part in enumerate(loc) if not (at and isinstance(part, str) and part in _TAGS.get(str(loc[at - 1]), ()))
+        part
+        for at, part in enumerate(loc)
+        if not (at and isinstance(part, str) and part in _TAGS.get(str(loc[at - 1]), ()))
     )

@@ -1,8 +1,8 @@
 """The contracts as JSON Schema files for editors, senders and consumers.
 
-    python -m schemas.publish            writes schemas/published
-    python -m schemas.publish --check    exit 1 where a file there is not what the models say
-    python -m schemas.publish --release  also makes them the baseline that later changes are held against
+python -m schemas.publish            writes schemas/published
+python -m schemas.publish --check    exit 1 where a file there is not what the models say
+python -m schemas.publish --release  also makes them the baseline that later changes are held against
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any
 
 from schemas.accounts import AccountScored
 from schemas.conditions import ITSELF
@@ -22,6 +20,9 @@ from schemas.profiles import Profile
 from schemas.rejected import Rejected
 from schemas.signals import DATA_MODELS
 from schemas.tiers import TierChanged
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 PUBLISHED = Path(__file__).parent / "published"
 BASELINE = Path(__file__).parent / "baseline"
@@ -79,10 +80,12 @@ def _signal() -> dict[str, Any]:
         definitions[model.__name__] = data
         spelled = [f"{TYPE_PREFIX}{suffix}.v{version}"] + ([TYPE_PREFIX + suffix] if version == 1 else [])
         names += spelled
-        rules.append({
-            "if": {"properties": {"type": {"enum": spelled}}, "required": ["type"]},
-            "then": {"properties": {"data": {"$ref": f"#/$defs/{model.__name__}"}}},
-        })
+        rules.append(
+            {
+                "if": {"properties": {"type": {"enum": spelled}}, "required": ["type"]},
+                "then": {"properties": {"data": {"$ref": f"#/$defs/{model.__name__}"}}},
+            }
+        )
     schema["properties"]["type"] = {"title": "Type", "type": "string", "enum": sorted(names)}
     return schema | {"allOf": rules}
 
@@ -112,7 +115,9 @@ def write(directory: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line above; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m schemas.publish", description="The contracts as JSON Schema files.")
+    parser = argparse.ArgumentParser(
+        prog="python -m schemas.publish", description="The contracts as JSON Schema files."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file is not up to date")
     parser.add_argument("--release", action="store_true", help="also make them the baseline for compatibility")
     options = parser.parse_args(arguments)

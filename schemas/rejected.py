@@ -87,5 +87,3 @@ def content_of(raw: bytes) -> dict[str, Any]:
         "raw_size": len(raw),
         "sha256": hashlib.sha256(raw).hexdigest() if cut else None,
     }
-
-

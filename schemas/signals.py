@@ -5,6 +5,7 @@ building the model: a plain dict comes out, with defaults filled, enumerated val
 left out (absent and null both mean unknown) and members nobody knows kept as they came.
 """
 
+# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated
@@ -85,9 +86,9 @@ class ContentConsumption(Data):
     """Somebody of the account read, watched or searched."""
 
     topic: Named
-    kind: Annotated[
-        str, OneOf("page_view", "download", "webinar", "search", "review_view", "email_click")
-    ] | None = None
+    kind: Annotated[str, OneOf("page_view", "download", "webinar", "search", "review_view", "email_click")] | None = (
+        None
+    )
     url: Url | None = None
     person_id: Text | None = None
     weight: Amount | None = None

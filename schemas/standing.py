@@ -1,6 +1,5 @@
 """What the two score contracts share: an account in one profile, and why."""
 
-# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated, Literal

@@ -78,5 +78,7 @@ INTAKE: tuple[str, ...] = (*FAMILIES, ACCOUNTS)
 def topic_name(prefix: str, name: str) -> str:
     """The topic's name in an installation. KeyError for a topic nobody declared, ValueError for a bad prefix."""
     if _PREFIX.fullmatch(prefix) is None:
-        raise ValueError(f"topic prefix {prefix!r} is not allowed: letters, digits, dot, underscore, hyphen, at most 100")
+        raise ValueError(
+            f"topic prefix {prefix!r} is not allowed: letters, digits, dot, underscore, hyphen, at most 100"
+        )
     return prefix + TOPICS[name].name

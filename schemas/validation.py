@@ -12,7 +12,7 @@ from schemas.signals import DATA_MODELS
 
 
 def _fields_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any]]:
-    """A validator that gives the members as dicts, without the cost of an instance, and the defaults that are not null."""
+    """A validator that gives members as dicts, without the cost of an instance; and the defaults that are not null."""
     schema: dict[str, Any] = model.__pydantic_core_schema__
     definitions = schema.get("definitions")
     while schema["type"] != "model-fields":
@@ -22,7 +22,9 @@ def _fields_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any]]:
         core = core_schema.definitions_schema(core, definitions)
     config = CoreConfig(strict=True, extra_fields_behavior="allow")
     defaults = {
-        name: field.default for name, field in model.model_fields.items() if not field.is_required() and field.default is not None
+        name: field.default
+        for name, field in model.model_fields.items()
+        if not field.is_required() and field.default is not None
     }
     return SchemaValidator(core, config), defaults
 
@@ -58,9 +60,11 @@ def unknown_type(suffix: str, version: int) -> UnknownType:
     versions = sorted(v for name, v in DATA_MODELS if name == suffix)
     if versions:
         return UnknownType(
-            f"type {suffix} has no version {version} here (this release reads v{versions[-1]}: upgrade it, or send that)"
+            f"type {suffix} has no version {version} here (this release reads v{versions[-1]}: upgrade, or send that)"
         )
-    return UnknownType(f"{quote(suffix)} is not a signal type (one of {', '.join(sorted({n for n, _ in DATA_MODELS}))})")
+    return UnknownType(
+        f"{quote(suffix)} is not a signal type (one of {', '.join(sorted({n for n, _ in DATA_MODELS}))})"
+    )
 
 
 def _account_update(data: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ _SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_p
 _OFFICIAL = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
 
 
-class Unidentifiable(ValueError):
+class Unidentifiable(ValueError):  # noqa: N818  (the name says what is wrong)
     """No account can be told from the text; the message says why and what to send instead."""
 
     reason = "unidentifiable_account"

@@ -24,6 +24,11 @@ Place = tuple[int, int]
 
 _TAG = "tag:yaml.org,2002:"
 _TEXT = frozenset({"str", "timestamp"})  # JSON has no dates, and the document is carried as JSON
+_KINDS: dict[type[Node], frozenset[str]] = {
+    MappingNode: frozenset({"map"}),
+    SequenceNode: frozenset({"seq"}),
+    ScalarNode: _TEXT | {"int", "float", "bool", "null"},
+}
 
 
 class Document:
@@ -89,7 +94,9 @@ def _read_json(file: str, text: str) -> Document:
     try:
         value = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
-        raise _error(file, (error.lineno, error.colno), f"is not JSON: {error.msg}", "check commas and quotes there") from None
+        raise _error(
+            file, (error.lineno, error.colno), f"is not JSON: {error.msg}", "check commas and quotes there"
+        ) from None
     except (RecursionError, ValueError) as error:
         if isinstance(error, ProfileErrors):
             raise
@@ -124,14 +131,19 @@ class _Builder:
         self._places.setdefault(path, place)
         self._left -= 1
         if self._left < 0:
-            raise _error(self._file, place, f"has over {MOST_VALUES} values when aliases are written out", "use fewer *aliases")
+            raise _error(
+                self._file, place, f"has over {MOST_VALUES} values when aliases are written out", "use fewer *aliases"
+            )
         if len(path) > DEEPEST:  # an alias to what it stands in ends here too
             raise _error(self._file, place, f"is nested more than {DEEPEST} deep", "say it more flatly")
+        kind = str(node.tag).removeprefix(_TAG)
+        if kind not in _KINDS[type(node)]:
+            raise _error(self._file, place, f"has a tag, {str(node.tag)[:60]}", "leave it out, and write plain values")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, place)
+        return self._scalar(node, kind, place)
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -150,23 +162,22 @@ class _Builder:
             result[key] = self._value(value_node, (*path, key))
         return result
 
-    def _scalar(self, node: Node, place: Place) -> Any:
-        kind = str(node.tag).removeprefix(_TAG)
+    def _scalar(self, node: Node, kind: str, place: Place) -> Any:
         if kind in _TEXT:
             self._sound(node.value, place)
             return node.value
-        if kind in {"int", "float", "bool", "null"}:
-            try:
-                return self._scalars.construct_object(node)
-            except (YAMLError, ValueError, OverflowError, KeyError, IndexError):
-                raise _error(self._file, place, f"{node.value[:40]!r} is no {kind}", "put it in quotes") from None
-        raise _error(self._file, place, f"has a tag, {str(node.tag)[:40]}", "write plain text, numbers, true or false")
+        try:
+            return self._scalars.construct_object(node)
+        except (YAMLError, ValueError, OverflowError, KeyError, IndexError):
+            raise _error(self._file, place, f"{node.value[:40]!r} is no {kind}", "put it in quotes") from None
 
     def _sound(self, text: str, place: Place) -> None:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise _error(self._file, place, "has half a character (a lone surrogate)", "write the character itself") from None
+            raise _error(
+                self._file, place, "has half a character (a lone surrogate)", "write the character itself"
+            ) from None
 
 
 def _place(node: Node) -> Place:

@@ -20,7 +20,7 @@ class ProfileError:
         return f"{place}: {self.message}" + (f"; {self.mend}" if self.mend else "")
 
 
-class ProfileErrors(ValueError):
+class ProfileErrors(ValueError):  # noqa: N818  (the name says what is wrong)
     """All the faults of one load, in the order of file and line. Nothing of the load is used."""
 
     def __init__(self, errors: list[ProfileError]) -> None:

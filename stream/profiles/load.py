@@ -59,7 +59,9 @@ def load_profile(path: Path | str) -> LoadedProfile:
         with path.open("rb") as opened:
             content = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise ProfileErrors([ProfileError(file, 0, 0, f"cannot be read: {error.strerror}", "check path and rights")]) from None
+        raise ProfileErrors(
+            [ProfileError(file, 0, 0, f"cannot be read: {error.strerror}", "check path and rights")]
+        ) from None
     source = read_document(file, content)
     try:
         validate_profile(source.value)
@@ -71,7 +73,9 @@ def load_profile(path: Path | str) -> LoadedProfile:
         for fault in faults:
             line, column = source.place(fault.path)
             where = ".".join(str(part) for part in fault.path)
-            errors.append(ProfileError(file, line, column, f"{where}: {fault.message}" if where else fault.message, fault.mend))
+            errors.append(
+                ProfileError(file, line, column, f"{where}: {fault.message}" if where else fault.message, fault.mend)
+            )
         raise ProfileErrors(errors)
     return LoadedProfile(path, source.value, digest_of(source.value), source)
 
@@ -88,7 +92,9 @@ def load_profiles(path: Path | str) -> list[LoadedProfile]:
     errors: list[ProfileError] = []
     files = sorted(p for p in path.iterdir() if p.suffix in ENDINGS and not p.name.startswith(".") and p.is_file())
     if not files:
-        raise ProfileErrors([ProfileError(str(path), 0, 0, "has no profile", f"put files ending in {', '.join(ENDINGS)} there")])
+        raise ProfileErrors(
+            [ProfileError(str(path), 0, 0, "has no profile", f"put files ending in {', '.join(ENDINGS)} there")]
+        )
     for file in files:
         try:
             loaded.append(load_profile(file))
@@ -100,7 +106,9 @@ def load_profiles(path: Path | str) -> list[LoadedProfile]:
         if other is not profile:
             message = f"profile: {profile.name} ({profile.mode}) is in {other.path.name} already"
             place = profile.source.place(("profile",))
-            errors.append(ProfileError(str(profile.path), *place, message, "rename one, or move one out of the directory"))
+            errors.append(
+                ProfileError(str(profile.path), *place, message, "rename one, or move one out of the directory")
+            )
     if errors:
         raise ProfileErrors(errors)
     return loaded

@@ -71,20 +71,20 @@ def cannot_match(line: dict[str, Any]) -> Iterator[Finding]:
             if member in kinds:
                 yield from _impossible(path, member, kinds[member], operator, operand)
             else:
-                yield from _misspelt(path, member, kinds, f"a {line['signal']} has no {member}")
+                yield from _misspelt(path, member, kinds, f"{line['signal']} has no {member}")
         yield from _contradictions(line["where"], ("where",))
     multiply = line.get("multiply")
     if multiply in kinds and kinds[multiply].name != "number":
         yield ("multiply",), f"{multiply} is not a number, so every signal gives 0", "multiply by a number"
-    elif multiply:
-        yield from _misspelt(("multiply",), multiply, kinds, f"a {line['signal']} has no {multiply}")
+    elif multiply and multiply not in kinds:
+        yield from _misspelt(("multiply",), multiply, kinds, f"{line['signal']} has no {multiply}")
     for member, table in (line.get("points_by") or {}).items():
         words = kinds[member].words if member in kinds else ()
         for value in table:
             if words and value.casefold() not in words:
                 yield ("points_by", member, value), f"{member} is never {value}", f"write one of {', '.join(words)}"
         if member not in kinds:
-            yield from _misspelt(("points_by", member), member, kinds, f"a {line['signal']} has no {member}")
+            yield from _misspelt(("points_by", member), member, kinds, f"{line['signal']} has no {member}")
 
 
 def _facts(condition: Any) -> Iterator[Finding]:

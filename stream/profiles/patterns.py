@@ -38,7 +38,14 @@ def pattern_faults(document: dict[str, Any]) -> list[Fault]:
                 try:
                     re2.compile(operand, options)
                 except re2.error as error:
-                    why = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error.args[0]
-                    faults.append(Fault(path, f"{operand[:60]!r} is not a pattern RE2 can run: {why}",
-                                        "write it without lookaround and backreferences, in single quotes"))
+                    why = (
+                        error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error.args[0]
+                    )
+                    faults.append(
+                        Fault(
+                            path,
+                            f"{operand[:60]!r} is not a pattern RE2 can run: {why}",
+                            "write it without lookaround and backreferences, in single quotes",
+                        )
+                    )
     return faults

@@ -56,6 +56,8 @@ def difference(written: Iterable[LoadedProfile], in_force: Mapping[Key, InForce]
                 else f"version: {profile.version} is older than {now.version}, which is in force"
             )
             place = profile.source.place(("version",))
-            result.errors.append(ProfileError(str(profile.path), *place, message, f"raise version to {now.version + 1}"))
+            result.errors.append(
+                ProfileError(str(profile.path), *place, message, f"raise version to {now.version + 1}")
+            )
     result.retire = sorted(set(in_force) - seen)
     return result

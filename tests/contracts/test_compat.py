@@ -33,7 +33,9 @@ INPUT_BREAKS: dict[str, tuple[Change, str]] = {
     "number to integer": (
         lambda s: s["properties"]["b"]["anyOf"][0].update(type="integer"), "b: no longer takes number",
     ),
-    "type changed": (lambda s: s["$defs"]["Item"]["properties"]["n"].update(type="string"), "c[].n: no longer takes integer"),
+    "type changed": (
+        lambda s: s["$defs"]["Item"]["properties"]["n"].update(type="string"), "c[].n: no longer takes integer",
+    ),
     "lower bound raised": (lambda s: s["properties"]["b"]["anyOf"][0].update(minimum=1), "b: minimum is now 1, was 0"),
     "upper bound lowered": (lambda s: s["properties"]["c"].update(maxItems=4), "c: maxItems is now 4, was 5"),
     "bound introduced": (lambda s: s["properties"]["a"].update(minLength=1), "a: minLength is now 1, was None"),

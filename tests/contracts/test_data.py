@@ -16,8 +16,12 @@ from schemas.validation import validate_data
 FUNDING = {"series": "B", "amount_usd": 25_000_000, "announced_on": "2026-11-19", "investors": ["Example Ventures"]}
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3))
-names = st.sampled_from(sorted({name for model in DATA_MODELS.values() for name in model.model_fields})) | st.text(max_size=8)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+names = st.sampled_from(sorted({name for model in DATA_MODELS.values() for name in model.model_fields})) | st.text(
+    max_size=8
+)
 
 
 def test_words_come_in_lower_case_and_the_rest_as_it_was() -> None:
@@ -49,7 +53,9 @@ def test_a_required_member_cannot_be_null() -> None:
 
 def test_custom_facts_come_flat_however_they_were_written() -> None:
     """Nested and flat custom facts are one thing; a null fact stays, because it makes the fact unknown again."""
-    told = {"facts": {"employees": 120, "owner": None, "custom": {"plan": "pro", "gone": None}, "custom.tier": [1, "a"]}}
+    told = {
+        "facts": {"employees": 120, "owner": None, "custom": {"plan": "pro", "gone": None}, "custom.tier": [1, "a"]}
+    }
     assert validate_data("account_update", 1, told)["facts"] == {
         "employees": 120, "owner": None, "custom.plan": "pro", "custom.gone": None, "custom.tier": [1, "a"],
     }  # fmt: skip
@@ -114,11 +120,13 @@ def test_any_data_is_taken_or_refused_in_words(key: tuple[str, int], data: Any) 
     try:
         read = validate_data(*key, data)
     except ContractError as error:
-        assert error.message.startswith("bad member data")  # noqa: PT017
-        assert len(error.message) < 2_000
+        refused = error.message
     else:
+        refused = "bad member data: nothing"
         assert isinstance(read, dict)
-        assert validate_data(*key, read) == read or read != read
+        assert repr(validate_data(*key, read)) == repr(read)  # NaN in a stranger is equal to nothing
+    assert refused.startswith("bad member data")
+    assert len(refused) < 2_000
 
 
 @given(st.sampled_from(SERIES), st.floats(min_value=0, max_value=1e15), st.booleans())

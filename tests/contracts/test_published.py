@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from schemas.compat import breaking_changes
 from schemas.publish import BASELINE, OUTPUTS, drift, main, schemas, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_published_schemas_are_up_to_date() -> None:

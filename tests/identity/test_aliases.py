@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.identity import AliasLoop, Aliases
+from stream.identity import Aliases, AliasLoop
 from stream.identity.aliases import DEEPEST
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 import timeit
 
 import pytest
@@ -18,9 +19,11 @@ from tests.shared_data import shared_data
 @pytest.mark.parametrize(
     "text",
     [
-        "acme.com", "Acme.com", "www.acme.com", "WWW.ACME.COM.", "  acme.com\n", "//acme.com", "acme.com:", "acme.com:8443",
+        "acme.com", "Acme.com", "www.acme.com", "WWW.ACME.COM.", "  acme.com\n", "//acme.com", "acme.com:",
+        "acme.com:8443",
         "https://www.acme.com/about", "http://acme.com", "HTTPS://user:pw@shop.acme.com:8443/x?y=a@b.org#z",
-        "https:\\\\acme.com\\x", "https://acme.com\\@evil.org", "acme.com?x=a@b.org", "acme.com/@someone", "ftp://acme.com",
+        "https:\\\\acme.com\\x", "https://acme.com\\@evil.org", "acme.com?x=a@b.org", "acme.com/@someone",
+        "ftp://acme.com",
         "dana@acme.com", "Dana Roe <dana@mail.ACME.com>", "mailto:dana@acme.com", '"a@b"@acme.com', "%61cme.com",
         "_dmarc.acme.com", "a.b.c.d.acme.com", "acme。com", "ａｃｍｅ.com", "ac\u00adme.com", "xn--bcher-kva.acme.com",
     ],
@@ -60,18 +63,24 @@ def test_the_registrable_domain_is_the_account(text: str, account: str) -> None:
         ("gmail.com", "free-mail"), ("dana@GMail.com", "free-mail"), ("googlemail.com", "free-mail"),
         ("x@yahoo.co.uk", "free-mail"), ("yahoo.com.br", "free-mail"), ("outlook.com", "free-mail"),
         ("hotmail.fr", "free-mail"), ("live.com", "free-mail"), ("icloud.com", "free-mail"), ("aol.com", "free-mail"),
-        ("proton.me", "free-mail"), ("tuta.com", "free-mail"), ("x@mail.hey.com", "free-mail"), ("qq.com", "free-mail"),
-        ("gmx.de", "free-mail"), ("web.de", "free-mail"), ("yandex.ru", "free-mail"), ("dana@austin.rr.com", "free-mail"),
-        ("com", "public suffix"), ("co.uk", "public suffix"), ("github.io", "public suffix"), ("www.com", "public suffix"),
+        ("proton.me", "free-mail"), ("tuta.com", "free-mail"), ("x@mail.hey.com", "free-mail"), ("qq.com",
+        "free-mail"),
+        ("gmx.de", "free-mail"), ("web.de", "free-mail"), ("yandex.ru", "free-mail"), ("dana@austin.rr.com",
+        "free-mail"),
+        ("com", "public suffix"), ("co.uk", "public suffix"), ("github.io", "public suffix"), ("www.com",
+        "public suffix"),
         ("www.co.uk", "public suffix"), ("www.www.com", "public suffix"),
         ("127.0.0.1", "IP address"), ("http://192.168.1.1:80/x", "IP address"), ("2130706433", "IP address"),
-        ("0x7f000001", "IP address"), ("0177.0.0.1", "IP address"), ("127.1", "IP address"), ("１２７.０.０.１", "IP address"),
+        ("0x7f000001", "IP address"), ("0177.0.0.1", "IP address"), ("127.1", "IP address"), ("１２７.０.０.１",
+        "IP address"),
         ("::1", "IP address"), ("[2001:db8::1]:443", "IP address"), ("dana@[192.168.0.1]", "IP address"),
         ("8.8.8.8.", "IP address"), ("localhost", "machine itself"), ("app.localhost:3000", "machine itself"),
         ("acme", "single word"), ("Acme Inc", "not a domain"), ("acme.internal", "public suffix (.internal is none)"),
-        ("acme.local", "public suffix"), ("", "names no host"), ("   ", "names no host"), ("https://", "names no host"),
+        ("acme.local", "public suffix"), ("", "names no host"), ("   ", "names no host"), ("https://",
+        "names no host"),
         ("acme..com", "not a domain"), (".acme.com", "not a domain"), ("acme.com..", "not a domain"),
-        ("-acme.com", "not a domain"), ("acme-.com", "not a domain"), ("ac_me.com", "underscore"), ("ac me.com", "not a domain"),
+        ("-acme.com", "not a domain"), ("acme-.com", "not a domain"), ("ac_me.com", "underscore"), ("ac me.com",
+        "not a domain"),
         ("a" * 64 + ".com", "not a domain"), ("a." * 130 + "com", "too long"), ("a" * 5_000, "too long"),
         ("acme.com:http", "not a domain"), ("javascript:alert(1)", "not a domain"), ("acme.com%2Fx", "not a domain"),
         ("xn--acme-.com", "not a domain"), ("xn--a.com", "not punycode"), ("☃.net", "no domain can have"),
@@ -80,7 +89,7 @@ def test_the_registrable_domain_is_the_account(text: str, account: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_nobodys_is_refused_with_a_mend(text: object, why: str) -> None:
-    """Free mail, bare suffixes, addresses of machines and hostile text make no account; the message says what to send."""
+    """Free mail, bare suffixes, machines and hostile text make no account; the message says what to send."""
     with pytest.raises(Unidentifiable, match=r"\(.+\)$") as refused:
         canonical_account(text)
     assert why in refused.value.message
@@ -142,7 +151,7 @@ def test_upper_and_lower_case_are_one_account(host: str) -> None:
 
 
 def test_a_repeat_costs_nothing() -> None:
-    """On the hot path an account seen before costs well under a microsecond; the bound leaves room for slow machines."""
+    """An account seen before costs well under a microsecond; the bound here leaves room for slow machines."""
     canonical_account("https://www.acme.com/about")
     runs = 20_000
     best = min(timeit.repeat(lambda: canonical_account("https://www.acme.com/about"), number=runs, repeat=5)) / runs
@@ -151,9 +160,20 @@ def test_a_repeat_costs_nothing() -> None:
 
 def test_hostile_text_is_refused_quickly() -> None:
     """No text makes identification slow: length is bounded before anything else looks at it."""
-    hostile = ["a" * 10_000_000, "é." * 2_000, "xn--" * 1_000, "@" * 4_000, "//" * 2_000, "%25" * 1_300, "<" * 4_000 + ">"]
-    took = timeit.timeit(lambda: [pytest.raises(Unidentifiable, canonical_account, text) for text in hostile], number=1)
-    assert took < 2
+    hostile = [
+        "a" * 10_000_000,
+        "é." * 2_000,
+        "xn--" * 1_000,
+        "@" * 4_000,
+        "//" * 2_000,
+        "%25" * 1_300,
+        "<" * 4_000 + ">",
+    ]
+    begun = time.perf_counter()
+    for text in hostile:
+        with pytest.raises(Unidentifiable):
+            canonical_account(text)
+    assert time.perf_counter() - begun < 2
 
 
 def test_every_domain_of_the_reference_list_is_free_mail() -> None:
