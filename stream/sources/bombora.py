@@ -8,6 +8,7 @@ own line of 50.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from stream.sources.countries import country_code
@@ -28,12 +29,15 @@ ALL_TOPICS_COLUMNS = 12
 _FILE = re.compile(r"(?:surge|alldomainsalltopics).*?_(\d{4})(\d\d)(\d\d)[^/]*\.csv(?:\.gz)?$", re.IGNORECASE)
 _NETWORK = re.compile(r"\d{1,3}(?:-\d{1,3}){1,3}-")
 _METRO = re.compile(r"\s*([^|\[\]]*)\[(\d+(?:\.\d+)?)\]")
-_SIZE = re.compile(r"([\d,]+)")
+_SIZE = re.compile(r"([0-9][0-9,]*)")
 
 
 def _week(path: Path) -> str | None:
     match = _FILE.search(path.name)
-    return "-".join(match.groups()) if match else None
+    try:
+        return date(*map(int, match.groups())).isoformat() if match else None
+    except ValueError:
+        return None
 
 
 def _files(path: Path) -> list[Path]:

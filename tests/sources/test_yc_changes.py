@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from schemas.envelope import read_signal
 from stream.sources.yc.events import same_name
 from tests.sources.making import changes, company, converted, facts, kinds, snapshot
 
@@ -160,3 +162,48 @@ def test_snapshots_alone_will_do(tmp_path: Path) -> None:
     records, _ = converted(tmp_path)
     assert kinds(records)[2:] == ["account_update", "account_update", "account_update", "job_posting"]
     assert facts(records, "company2.com")["custom.listed"] is False
+
+
+def test_told_twice_in_one_look(tmp_path: Path) -> None:
+    """Two rows of one field on one day are one change; a snapshot of the day has the last word; ids stay unique."""
+    snapshot(tmp_path, START, [company(1), company(2)])
+    rows = [(NEXT, 1, "team_size", "20", "25"), (NEXT, 1, "team_size", "25", "31")]
+    changes(tmp_path, [*rows, (NEXT, 2, "isHiring", "False", "True"), (NEXT, 3, "appeared", "", "Active")])
+    snapshot(tmp_path, NEXT, [company(1, team_size=40)])
+    records, report = converted(tmp_path)
+    assert len({record["id"] for record in records}) == len(records)
+    assert [record["data"]["growth"] for record in records if "growth" in record["data"]] == [1.0]
+    assert "company3.com" not in {record["subject"] for record in records}
+    assert facts(records, "company2.com")["custom.listed"] is False
+    assert report.outcomes["change row of a company that is not listed: nothing to do"] == 1
+
+
+STRANGE: list[Any] = [
+    None, True, -1, 1e308, "", " ", "x" * 5000, [], {}, [1, None, {}], "\u202e\x00abc", "http://[", "a" * 300 + ".com",
+    "999999999", "Acquired", "True", "💥.ws", "; ;Remote;,", ["x" * 500] * 200, "nan", "٣",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_strange_values(tmp_path: Path, seed: int) -> None:
+    """Whatever stands in the fields, conversion ends, ids are unique, and every record is one the contract accepts."""
+    pick = random.Random(seed)
+    for day in (START, NEXT, LATER):
+        listed = [company(pick.randint(1, 6)) for _ in range(6)]
+        for one in listed:
+            for name in one:
+                if pick.random() < 0.15:
+                    one[name] = pick.choice(STRANGE)
+        snapshot(tmp_path, day, listed)
+    names = ["appeared", "disappeared", "team_size", "isHiring", "website", "name", "status", "all_locations", "odd"]
+    values = [str(value) for value in STRANGE]
+    rows = [
+        (pick.choice(["2022-01-15", NEXT, "2022-13-01"]), pick.randint(1, 7), pick.choice(names), old, pick.choice(values))
+        for old in pick.choices(values, k=20)
+    ]
+    changes(tmp_path, rows)
+    records, report = converted(tmp_path)
+    assert len({record["id"] for record in records}) == len(records)
+    for record in records:
+        read_signal(record)
+    assert report.lines()

@@ -109,7 +109,7 @@ def _make(row: dict[str, Any], accession: str, accepted: str, filed: str, items:
 def _table(path: Path, report: Report) -> Iterator[Filing]:
     for number, row in csv_rows(path, report, TABLE_COLUMNS):
         try:
-            more = {"industry": row.get("sic_description", ""), "ticker": row.get("ticker", "")}
+            more = {"industry": row.get("sic_description", "")[:300], "ticker": row.get("ticker", "")[:40]}
             yield _make(
                 row, row["accession"], row["acceptance_datetime"], row["filing_date"], row["items"],
                 report_date=row.get("report_date", ""), **more,
@@ -144,13 +144,13 @@ def _submissions(path: Path, report: Report, about: dict[int, Submissions]) -> I
             columns, cik = document, int(re.findall(r"CIK(\d+)", path.name)[0])
         names = ("accessionNumber", "acceptanceDateTime", "filingDate", "items", "form", "reportDate")
         rows = list(zip(*(columns[name] for name in names), strict=True))
-    except (KeyError, ValueError, TypeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         report.bad_line(path.name, 0, f"not a submissions document: {type(error).__name__} {error}")
         return
     row = {"cik": cik, "company": document.get("name", "")}
     more = {
-        "industry": str(document.get("sicDescription") or ""),
-        "ticker": next(iter(document.get("tickers") or []), ""),
+        "industry": str(document.get("sicDescription") or "")[:300],
+        "ticker": str(next(iter(document.get("tickers") or []), ""))[:40],
     }
     for index, (accession, accepted, filed, items, form, reported) in enumerate(rows):
         if form in INSIDERS:

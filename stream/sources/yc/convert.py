@@ -6,28 +6,26 @@ account was told before, so a rewrite of the vendor's that means nothing sends n
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from datetime import date
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stream.sources.records import Maker, facts_data, midnight
-from stream.sources.rewrites import FieldChanges, Floods, Vocabulary
 from stream.sources.yc.accounts import Accounts
 from stream.sources.yc.company import Company, facts_of, same_meaning
 from stream.sources.yc.events import Event, events_of
 from stream.sources.yc.history import Change, Fields, Observation, read_history
+from stream.sources.yc.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from stream.sources.report import Report
+    from stream.sources.rewrites import Floods, Vocabulary
 
 SOURCE = "yc-directory"
 SHARED = "event of a listing that shares a domain and does not speak for it"
-WORDS = ("industry", "stage", "status", "batch", "subindustry")
 FACT_OF = {"industry": "industry", "stage": "stage", "status": "custom.status", "batch": "custom.batch"}
 
 
@@ -41,7 +39,7 @@ def looks_like(path: Path) -> bool:
 def convert(path: Path, *, report: Report) -> Iterator[dict[str, Any]]:
     """Every record of the directory in `path`, oldest first."""
     history = read_history(path, report)
-    vocabulary, floods = _judge(history, report)
+    vocabulary, floods = judge(history, report)
     walk = _Walk(Maker(SOURCE, report), report, vocabulary, floods)
     for seen in history:
         yield from walk.day(seen)
@@ -49,68 +47,6 @@ def convert(path: Path, *, report: Report) -> Iterator[dict[str, Any]]:
     report.saw("observations", len(history))
     report.saw("companies listed at the end", sum(company.listed for company in walk.accounts.companies.values()))
     report.saw("accounts", len(walk.told.keys() - walk.accounts.left.keys()))
-
-
-def _judge(history: list[Observation], report: Report) -> tuple[Vocabulary, Floods]:
-    vocabulary, floods = Vocabulary(), Floods()
-    holders: dict[str, Counter[str]] = defaultdict(Counter)
-    held: dict[tuple[int, str], str] = {}
-    last: dict[tuple[str, bool], str] = {}
-    first = history[0].date if history else ""
-    for seen in history:
-        pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        told_fields = set()
-        for change in seen.changes:
-            if change.old is not None and not same_meaning(change.field, change.old, change.new):
-                pairs[change.field].append((str(change.old), str(change.new)))
-            if change.told:
-                told_fields.add(change.field)
-        for name, found in sorted(pairs.items()):
-            key = (name, name in told_fields)
-            days = date.fromisoformat(seen.date).toordinal() - date.fromisoformat(last.get(key, first)).toordinal()
-            changes = FieldChanges(seen.date, name, days, seen.before, found, holders[name])
-            _tell(changes, vocabulary, floods, report)
-        for key in last.keys() | {(name, name in told_fields) for name in pairs}:
-            last[key] = seen.date
-        _count(seen, holders, held)
-    return vocabulary, floods
-
-
-def _tell(changes: FieldChanges, vocabulary: Vocabulary, floods: Floods, report: Report) -> None:
-    renamed = vocabulary.learn(changes) if changes.field in WORDS else []
-    if renamed:
-        old, new, _ = max(renamed, key=lambda item: item[2])
-        report.note(
-            f"{changes.date} {changes.field}: {len(renamed)} word(s) renamed for "
-            f"{sum(count for *_, count in renamed):,} companies (e.g. {old!r} is {new!r} now): one meaning, no events"
-        )
-    times = floods.judge(changes)
-    if times is not None:
-        usual = f"{times:.0f} times the usual rate" if math.isfinite(times) else "more than half of them"
-        report.note(
-            f"{changes.date} {changes.field}: {len(changes.pairs):,} of {changes.listed:,} companies changed, {usual}: "
-            "taken as facts, no events"
-        )
-
-
-def _count(seen: Observation, holders: dict[str, Counter[str]], held: dict[tuple[int, str], str]) -> None:
-    def put(company: int, name: str, value: str | None) -> None:
-        old = held.pop((company, name), None)
-        if old is not None:
-            holders[name][old] -= 1
-        if value is not None:
-            held[company, name] = value
-            holders[name][value] += 1
-
-    for company in seen.disappeared:
-        for name in WORDS:
-            put(company, name, None)
-    for company, fields, _ in seen.appeared:
-        for name in WORDS:
-            put(company, name, fields.get(name))
-    for change in seen.changes:
-        if change.field in WORDS:
-            put(change.company, change.field, change.new)
 
 
 @dataclass(slots=True)
@@ -184,6 +120,7 @@ class _Walk:
         return again
 
     def _change(self, company: Company, changes: list[Change], day: _Day) -> None:
+        changes = self._once(changes)
         for change in changes:
             company.fields[change.field] = change.new
         company.place()
@@ -203,6 +140,17 @@ class _Walk:
                 self.report.outcome(f"{change.field} (seen in a snapshot): {label}")
         if found:
             day.events.append((company, found))
+
+    def _once(self, changes: list[Change]) -> list[Change]:
+        """One change a field: told twice in one observation, it goes from the first old value to the last new one."""
+        merged: dict[str, Change] = {}
+        for change in changes:
+            before = merged.get(change.field)
+            if before is not None:
+                self.report.outcome(f"{change.field}: told again in the same observation")
+                change = replace(change, old=before.old, told=before.told)  # noqa: PLW2901
+            merged[change.field] = change
+        return list(merged.values())
 
     def _flood(self, change: Change, day: _Day) -> bool:
         return (day.date, change.field) in self.floods.found

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from stream.sources.report import Report
 
+LONGEST_TEXT = 1_024  # the contract takes no longer text
+
 Fields = dict[str, Any]
 """A company's fields as the directory names them: text, or lists of text."""
 
@@ -61,9 +63,16 @@ class _Rows:
 
 
 def snapshot_files(folder: Path) -> list[tuple[str, Path]]:
-    """(date, file) of each snapshot, oldest first."""
+    """(date, file) of each snapshot, oldest first. A file named after no day of the calendar is none."""
     found = [(match[1], path) for path in folder.iterdir() if (match := SNAPSHOT.search(path.name))]
-    return sorted(found)
+    return sorted((day, path) for day, path in found if _is_day(day))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def read_history(folder: Path, report: Report) -> list[Observation]:
@@ -77,13 +86,16 @@ def read_history(folder: Path, report: Report) -> list[Observation]:
         seen = Observation(day, before=len(state))
         _apply_rows(seen, state, snapshots, rows, report)
         if day in snapshots:
-            _compare(seen, snapshots[day], state, first=not history)
+            _compare(seen, snapshots[day], state, report)
+        _drop_unlisted(seen, state, report)
+        if not history:
+            seen.before = len(state)
         history.append(seen)
     return history
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()[:4096]
+    return "" if value is None else str(value).strip()[:LONGEST_TEXT]
 
 
 def _trim(raw: Fields) -> Fields:
@@ -99,7 +111,7 @@ def _read_snapshot(path: Path, report: Report) -> dict[int, Fields]:
     companies: dict[int, Fields] = {}
     for number, raw in json_lines(path, report):
         identity = raw.get("id")
-        if not isinstance(identity, int) or not isinstance(raw.get("name"), str):
+        if not isinstance(identity, int) or isinstance(identity, bool) or not isinstance(raw.get("name"), str):
             report.bad_line(path.name, number, "a company needs an `id` (a whole number) and a `name`")
             continue
         companies[identity] = _trim(raw)
@@ -121,12 +133,12 @@ def _read_changes(paths: Iterable[Path], report: Report) -> dict[str, _Rows]:
             rows = days.setdefault(day, _Rows())
             if row["field"] == "appeared":
                 rows.appeared[company] = {
-                    "name": row["name"], "website": row["website"], "status": row["new"],
+                    "name": _text(row["name"]), "website": _text(row["website"]), "status": _text(row["new"]),
                 }  # fmt: skip
             elif row["field"] == "disappeared":
                 rows.disappeared.append(company)
             elif row["field"] in TEXT_FIELDS:
-                rows.fields.setdefault(company, []).append((row["field"], row["old"].strip(), row["new"].strip()))
+                rows.fields.setdefault(company, []).append((row["field"], _text(row["old"]), _text(row["new"])))
             else:
                 report.bad_line(path.name, number, f"unknown field {row['field'][:60]!r}")
     return days
@@ -176,10 +188,16 @@ def _apply_rows(
             seen.changes.append(Change(company, name, old, new, told=True))
 
 
-def _compare(seen: Observation, snapshot: dict[int, Fields], state: dict[int, Fields], *, first: bool) -> None:
+def _compare(seen: Observation, snapshot: dict[int, Fields], state: dict[int, Fields], report: Report) -> None:
+    """Make the state what the snapshot shows: where a change row says otherwise, the snapshot is believed."""
+    appeared = {company for company, _, _ in seen.appeared}
     for company in sorted(set(state) - set(snapshot)):
         del state[company]
-        seen.disappeared.append(company)
+        if company in appeared:
+            report.outcome("appeared row of a company the day's snapshot does not list: nothing to do")
+        else:
+            seen.disappeared.append(company)
+    seen.appeared = [entry for entry in seen.appeared if entry[0] in snapshot]
     for company, fields in snapshot.items():
         known = state.get(company)
         if known is None:
@@ -191,8 +209,13 @@ def _compare(seen: Observation, snapshot: dict[int, Fields], state: dict[int, Fi
             if old != value:
                 seen.changes.append(Change(company, name, old, value, told=False))
                 known[name] = value
-    if first:
-        seen.before = len(snapshot)
+
+
+def _drop_unlisted(seen: Observation, state: dict[int, Fields], report: Report) -> None:
+    for change in seen.changes:
+        if change.company not in state and change.told:
+            report.outcome("change row of a company that is not listed: nothing to do")
+    seen.changes = [change for change in seen.changes if change.company in state]
 
 
 def _check_index(folder: Path, snapshots: dict[str, dict[int, Fields]], report: Report) -> None:
