@@ -196,9 +196,9 @@ def test_strange_values(tmp_path: Path, seed: int) -> None:
                     one[name] = pick.choice(STRANGE)
         snapshot(tmp_path, day, listed)
     names = ["appeared", "disappeared", "team_size", "isHiring", "website", "name", "status", "all_locations", "odd"]
-    values = [str(value) for value in STRANGE]
+    values, days = [str(value) for value in STRANGE], ["2022-01-15", NEXT, "2022-13-01"]
     rows = [
-        (pick.choice(["2022-01-15", NEXT, "2022-13-01"]), pick.randint(1, 7), pick.choice(names), old, pick.choice(values))
+        (pick.choice(days), pick.randint(1, 7), pick.choice(names), old, pick.choice(values))
         for old in pick.choices(values, k=20)
     ]
     changes(tmp_path, rows)
