@@ -41,11 +41,8 @@ def group_most(group: dict[str, Any]) -> float | None:
 
 
 def group_scale(group: dict[str, Any]) -> float | None:
-    """What the grid's percents are of: the weight, the cap, or the sum of bounded criteria; None if none is known."""
-    for name in ("weight", "cap"):
-        if group.get(name) is not None:
-            return float(group[name])
-    return group_most(group)
+    """What the grid's percents are of: the weight, else the most that criteria and cap allow; None if there is none."""
+    return float(group["weight"]) if group.get("weight") is not None else group_most(group)
 
 
 def score_most(document: dict[str, Any]) -> float:

@@ -24,6 +24,7 @@ DEEPEST = 20
 ITSELF = "x-reference"
 MOST_OPERANDS = 10_000
 LONGEST_PATTERN = 4_096
+LARGEST_WHOLE = 10**300  # YAML and JSON have no bound, doubles have: beyond it arithmetic would raise
 SCALARS = frozenset({"eq", "ne", "has"})
 LISTS = frozenset({"in", "not_in", "has_any", "has_all"})
 NUMBERS = frozenset({"gt", "gte", "lt", "lte"})
@@ -32,10 +33,10 @@ COMBINATORS = ("all", "any", "not")
 
 
 def is_number(value: object) -> bool:
-    """A finite number; a boolean is none."""
-    if isinstance(value, bool):
+    """A number that a double can hold; a boolean is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return math.isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST_WHOLE
 
 
 def _is_scalar(value: object) -> bool:

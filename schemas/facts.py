@@ -3,13 +3,13 @@
 # ruff: noqa: TC001, TC002  (pydantic reads annotations at run time)
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from schemas.conditions import is_number
 from schemas.members import Amount, Count, Money, Text, Texts
 
 CUSTOM = "custom."
@@ -35,9 +35,7 @@ def _fault(loc: tuple[str, ...], value: Any, says: str, mend: str = "", *, bare:
 def _scalar(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= _LONGEST_VALUE
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, bool | int)
+    return value is None or isinstance(value, bool) or is_number(value)
 
 
 def flatten_custom(facts: dict[str, Any]) -> tuple[dict[str, Any], list[InitErrorDetails]]:
