@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ruamel.yaml import YAML
 
 from schemas.envelope import read_signal
 from schemas.profiles import validate_profile
+from stream.profiles.lint import lint
 from stream.scoring.engine import Engine, Timeline
 from stream.scoring.profile import Profiles, compile_profile
 from stream.scoring.values import Signal, TierChange
@@ -35,6 +37,11 @@ def test_it_is_a_profile_of_a_sensible_length(document: dict[str, Any]) -> None:
     profile = validate_profile(document)
     assert sum(len(group.criteria) for group in profile.groups) <= 10
     assert all("leave" in tier for tier in document["tiers"][:-1])
+
+
+def test_the_linter_has_nothing_to_say(document: dict[str, Any]) -> None:
+    """A shipped example is one that the linter has no remark on."""
+    assert lint(document, date(2026, 1, 1)) == []
 
 
 def _changes(document: dict[str, Any]) -> list[TierChange]:

@@ -46,13 +46,14 @@ class Change:
 
 @dataclass(slots=True)
 class Observation:
-    """One poll of the directory. `before`: companies listed when it was made."""
+    """One poll of the directory. `before`: companies listed when it was made; `whole`: a snapshot shows every field."""
 
     date: str
     appeared: list[tuple[int, Fields, bool]] = field(default_factory=list)
     disappeared: list[int] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     before: int = 0
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ def read_history(folder: Path, report: Report) -> list[Observation]:
     state: dict[int, Fields] = {}
     history: list[Observation] = []
     for day in sorted(set(snapshots) | set(rows)):
-        seen = Observation(day, before=len(state))
+        seen = Observation(day, before=len(state), whole=day in snapshots)
         _apply_rows(seen, state, snapshots, rows, report)
         if day in snapshots:
             _compare(seen, snapshots[day], state, report)

@@ -27,19 +27,21 @@ def judge(history: list[Observation], report: Report) -> tuple[Vocabulary, Flood
     first = history[0].date if history else ""
     for seen in history:
         pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        told_fields = set()
+        told_fields = {name for name, told in last if told}
         for change in seen.changes:
             if change.old is not None and not same_meaning(change.field, change.old, change.new):
                 pairs[change.field].append((str(change.old), str(change.new)))
             if change.told:
                 told_fields.add(change.field)
-        for name, found in sorted(pairs.items()):
-            key = (name, name in told_fields)
+        # what no change row tells is only looked at in a snapshot; a look that shows no change counts as one too
+        looked_at = {(name, told) for name, told in last if told or seen.whole}
+        looked_at |= {(name, name in told_fields) for name in pairs}
+        for key in sorted(looked_at):
+            name, found = key[0], pairs.get(key[0], [])
             days = date.fromisoformat(seen.date).toordinal() - date.fromisoformat(last.get(key, first)).toordinal()
             changes = FieldChanges(seen.date, name, days, seen.before, found, holders[name])
             _tell(changes, vocabulary, floods, report)
-        for key in last.keys() | {(name, name in told_fields) for name in pairs}:
-            last[key] = seen.date
+        last |= dict.fromkeys(looked_at, seen.date)
         _count(seen, holders, held)
     return vocabulary, floods
 
