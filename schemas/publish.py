@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.accounts import AccountScored
+from schemas.asyncapi import document
 from schemas.conditions import ITSELF
 from schemas.envelope import TYPE_PREFIX, SignalEvent
 from schemas.profiles import Profile
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PUBLISHED = Path(__file__).parent / "published"
 BASELINE = Path(__file__).parent / "baseline"
+ASYNCAPI = "asyncapi.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 OUTPUTS: dict[str, type[BaseModel]] = {"tier-change": TierChanged, "account-score": AccountScored, "rejected": Rejected}
 """Contracts that others read; every other one is what others write."""
@@ -95,9 +97,16 @@ def render(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def contents() -> dict[str, str]:
+    """File name → content of everything that is published: each contract, and the topics as AsyncAPI."""
+    contracts = schemas()
+    files = {f"{name}.json": render(schema) for name, schema in contracts.items()}
+    return files | {ASYNCAPI: render(document(contracts))}
+
+
 def drift(directory: Path = PUBLISHED) -> list[str]:
     """The names of files that are missing, stale or nobody's."""
-    wanted = {f"{name}.json": render(schema) for name, schema in schemas().items()}
+    wanted = contents()
     there = {path.name: path.read_text("utf-8") for path in directory.glob("*.json")}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
@@ -105,7 +114,7 @@ def drift(directory: Path = PUBLISHED) -> list[str]:
 def write(directory: Path) -> None:
     """Make the directory hold exactly the contracts."""
     directory.mkdir(parents=True, exist_ok=True)
-    wanted = {f"{name}.json": render(schema) for name, schema in schemas().items()}
+    wanted = contents()
     for path in directory.glob("*.json"):
         if path.name not in wanted:
             path.unlink()

@@ -42,8 +42,7 @@ def parse_time(text: object) -> int:
 def format_time(time: int) -> str:
     """`2026-11-20T09:00:00Z`; with `.021` where the milliseconds are not zero."""
     seconds, milliseconds = divmod(time, 1_000)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
-    text = text.rjust(19, "0")  # strftime does not pad years before 1000
+    text = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
     return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
 
 
