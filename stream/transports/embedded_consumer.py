@@ -15,6 +15,7 @@ from mode import Service
 from mode.utils.times import Seconds
 
 from stream.transports.consumer import BatchingConsumer
+from stream.transports.errors import LogBusy, LogFull
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Record, partition_for
 
@@ -41,6 +42,7 @@ class EmbeddedConsumer(BatchingConsumer):
         self._counts: dict[str, int] = {}
         self._positions: dict[TP, int] = {}
         self._ends: dict[TP, int] = {}
+        self._owed: dict[TP, int] = {}
         self._turn = 0
         self._seen = -1
 
@@ -62,10 +64,16 @@ class EmbeddedConsumer(BatchingConsumer):
 
     @Service.task
     async def _keep_up(self) -> None:
-        """Upkeep in slices, with pauses four times as long as the slices."""
+        """Does upkeep in slices, with pauses four times as long as the slices."""
         while not self.should_stop:
             started = monotonic()
-            busy = await self._log.writing(lambda log: log.compact(self.upkeep_slice))
+            if self._owed:
+                await self._commit({})
+            try:
+                busy = await self._log.writing(lambda log: log.compact(self.upkeep_slice))
+            except (LogFull, LogBusy) as error:
+                self.log.warning("No upkeep for now: %s", error)
+                busy = 0
             await self.sleep(4 * (monotonic() - started) if busy else self.upkeep_interval)
 
     # Assignment
@@ -165,7 +173,15 @@ class EmbeddedConsumer(BatchingConsumer):
         return {tp: offset for tp, offset in stored.items() if offset is not None}
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        await self._log.writing(lambda log: log.commit((), self._positions_to_commit(offsets)))
+        """Stores positions. Those that cannot be stored now, on a full disk say, are tried again until they are."""
+        self._owed.update(offsets)
+        owed = dict(self._owed)
+        try:
+            await self._log.writing(lambda log: log.commit((), self._positions_to_commit(owed)))
+        except (LogFull, LogBusy) as error:
+            self.log.error("Positions not stored yet: %s", error)
+            return False
+        self._owed = {tp: offset for tp, offset in self._owed.items() if owed.get(tp) != offset}
         return True
 
     def highwater(self, tp: TP) -> int:

@@ -13,10 +13,14 @@ from faust.types.tuples import TP, FutureMessage
 from mode import Service
 from mode.utils.times import Seconds
 
+from stream.transports.errors import LogBusy, LogFull
 from stream.transports.records import Append, Headers
 
 if typing.TYPE_CHECKING:
     from stream.transports.embedded import Transport
+
+
+_Queued = tuple[Append, "asyncio.Future[RecordMetadata]"]
 
 
 class StrictBuffer(ProducerBuffer):
@@ -47,7 +51,7 @@ class EmbeddedProducer(Producer):
         self.buffer = StrictBuffer(loop=self.loop, beacon=self.beacon)
         self.buffer.app = self.app
         self._log = cast("Transport", self.transport)
-        self._pending: list[tuple[Append, asyncio.Future[RecordMetadata]]] = []
+        self._pending: list[_Queued] = []
         self._idle = asyncio.Event()
         self._idle.set()
         self._some = asyncio.Event()
@@ -96,29 +100,37 @@ class EmbeddedProducer(Producer):
     async def _append_all(self) -> None:
         self._some.clear()
         taken, self._pending = self._pending, []
-        if not taken:
-            self._idle.set()
-            return
-        appends = [append for append, _ in taken]
-        try:
-            offsets = await self._log.append(appends)
-        except BaseException as error:
-            for _, future in taken:
-                if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-                    future.exception()  # whoever waits sees it; Faust's own table writes would only log it
-            if not self._pending:
-                self._idle.set()
-            if not isinstance(error, Exception):
-                raise
-            await self.app.crash(error)
-            return
-        for (append, future), offset in zip(taken, offsets, strict=True):
-            if not future.done():
-                tp = TP(append.topic, append.partition)
-                future.set_result(RecordMetadata(append.topic, append.partition, tp, offset, append.timestamp_ms, 1))
+        if taken:
+            await self._append_together(taken)
         if not self._pending:
             self._idle.set()
+
+    async def _append_together(self, taken: list[_Queued]) -> None:
+        try:
+            offsets = await self._log.append([append for append, _ in taken])
+        except (LogFull, LogBusy) as error:
+            await self._refuse(taken, error)
+        except Exception as error:
+            if len(taken) == 1:
+                await self._refuse(taken, error)
+            else:  # one bad record, an unknown topic say, must not take the others with it
+                for one in taken:
+                    await self._append_together([one])
+        else:
+            for (append, future), offset in zip(taken, offsets, strict=True):
+                if not future.done():
+                    tp = TP(append.topic, append.partition)
+                    future.set_result(RecordMetadata(*tp, tp, offset, append.timestamp_ms, 1))
+
+    async def _refuse(self, taken: list[_Queued], error: Exception) -> None:
+        """Tells the senders. A table write has nobody waiting for it: there the worker stops, or state would be lost."""
+        self.log.error("%d records were not appended: %s", len(taken), error)
+        for append, future in taken:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # without this a sender that does not look is reported a second time
+            if append.topic in self.app.tables.changelog_topics:
+                await self.app.crash(error)
 
     async def flush(self) -> None:
         """Returns once everything sent is in the log or its future has failed."""
