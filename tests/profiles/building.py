@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+
+TODAY = date(2026, 11, 22)
+SURGE = {"recent": "21d", "baseline": "84d", "at_least": 2, "min_count": 5}
 
 
 def signal(**members: Any) -> dict[str, Any]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pytest
 
 from schemas.profiles import validate_profile
 from stream.profiles import Remark, lint, lint_all, load_profiles
-from tests.profiles.building import fact, profile, signal
+from tests.profiles.building import SURGE, TODAY, fact, profile, signal
 from tests.shared_data import ROOT
-
-TODAY = date(2026, 11, 22)
-SURGE = {"recent": "21d", "baseline": "84d", "at_least": 2, "min_count": 5}
 
 
 def remarks(document: dict[str, Any]) -> list[Remark]:
