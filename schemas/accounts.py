@@ -1,6 +1,5 @@
 """`account-scores`: the latest standing of an account in each profile (SPEC 7), compacted by account."""
 
-# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal

@@ -1,6 +1,5 @@
 """The lines of a profile: criteria, and what excludes or is required (SPEC 4)."""
 
-# ruff: noqa: TC002  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal

@@ -1,6 +1,5 @@
 """The CloudEvents 1.0 envelope of a signal (SPEC 3.1): what it must carry, and reading it on the hot path."""
 
-# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn

@@ -1,6 +1,5 @@
 """The facts an account can have: the known ones typed, and whatever a team adds under `custom.`."""
 
-# ruff: noqa: TC001, TC002  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated, Any

@@ -4,7 +4,6 @@ The document stays a plain mapping everywhere (files, the log, the engine); the 
 profile, and are what the JSON Schema for editors is made from.
 """
 
-# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from dataclasses import dataclass

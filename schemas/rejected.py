@@ -1,6 +1,5 @@
 """`rejected`: a record that could not be used, whole, with the reason and where it came from (SPEC 3.5)."""
 
-# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 import base64

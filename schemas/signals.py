@@ -5,7 +5,6 @@ building the model: a plain dict comes out, with defaults filled, enumerated val
 left out (absent and null both mean unknown) and members nobody knows kept as they came.
 """
 
-# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated

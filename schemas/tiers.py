@@ -1,6 +1,5 @@
 """`tier-changes`: one CloudEvent a tier change (SPEC 7). Consumers that drop ids they have seen get each once."""
 
-# ruff: noqa: TC001  (pydantic reads annotations at run time)
 from __future__ import annotations
 
 from typing import Annotated, Literal

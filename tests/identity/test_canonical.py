@@ -8,7 +8,7 @@ import time
 import timeit
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stream.identity import Unidentifiable, canonical_account
@@ -147,7 +147,8 @@ def test_upper_and_lower_case_are_one_account(host: str) -> None:
         except Unidentifiable:
             return ""
 
-    assert outcome(host.upper().replace("SS", "ß") if "ß" in host else host.upper()) == outcome(host)
+    assume("ß" not in host)  # it has no upper case of its own: "SS" is another domain
+    assert outcome(host.upper()) == outcome(host)
 
 
 def test_a_repeat_costs_nothing() -> None:
