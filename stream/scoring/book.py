@@ -92,11 +92,13 @@ class Folded:
 class Book:
     """The counted signals of one rule in order of ``(time, source, id)``."""
 
-    __slots__ = ("_down", "_falls", "_matched", "_up", "counted", "folded", "rule", "times")
+    __slots__ = ("_down", "_falls", "_matched", "_up", "counted", "folded", "recounted", "rule", "times")
 
     def __init__(self, rule: SignalRule, folded: Folded | None = None) -> None:
         self.rule = rule
         self.folded = folded
+        self.recounted = False
+        """Whether the last signal, late under a limit, may have displaced others."""
         self._falls = rule.decay.falls
         self.counted: list[Entry] = []
         self.times: list[int] = []
@@ -109,6 +111,7 @@ class Book:
         if not self.rule.matches(entry.data):
             return False
         limit = self.rule.limit
+        self.recounted = False
         if limit is None:
             self._insert(entry)
         elif not self._matched or self._matched[-1].key < entry.key:
@@ -120,6 +123,7 @@ class Book:
         else:
             insort(self._matched, entry, key=_by_key)
             self._recount()
+            self.recounted = True
         return True
 
     def remove(self, entry: Entry) -> None:
@@ -150,7 +154,7 @@ class Book:
             return rule.points if self._surges(now) else 0.0
         up, down = self._parts(now)
         if rule.cap is None:
-            return up if up >= -down else down
+            return up if up >= -down - TOLERANCE else down
         return _bounded(up + down, rule.cap)
 
     def bounds(self, first: int, last: int) -> tuple[float, float]:
@@ -173,9 +177,9 @@ class Book:
         up_last, down_last = self._parts(last)
         if rule.cap is not None:
             return _bounded(up_last + down_first, rule.cap), _bounded(up_first + down_last, rule.cap)
-        if up_last >= -down_first:
+        if up_last >= -down_first - TOLERANCE:
             return up_last, up_first
-        if up_first < -down_last:
+        if up_first < -down_last - TOLERANCE:
             return down_first, down_last
         return down_first, up_first
 
@@ -237,8 +241,8 @@ class Book:
         border = bisect_right(self.times, now - surge.recent)
         recent = bisect_right(self.times, now) - border
         before = border - bisect_right(self.times, now - surge.recent - surge.baseline)
-        rate, base = recent / surge.recent, before / surge.baseline
-        return recent >= surge.min_count and rate >= surge.at_least * base * (1 - TOLERANCE)
+        expected = surge.at_least * before * surge.recent / surge.baseline
+        return recent >= surge.min_count and recent >= expected - TOLERANCE
 
     def _moves(self, first: int, last: int, ages: tuple[int, ...]) -> bool:
         """Whether a signal passes one of these ages in ``(first, last]``."""

@@ -86,6 +86,9 @@ class Limits:
     remembered: int = 4_096
     ahead: int = 600_000
     """How far ``time`` may lie ahead of the record time."""
+    whole: bool = False
+    """Remember every member of a signal, not only those that profiles in force read: a larger state, but a later profile
+    version is scored on the past as if it had always been there."""
 
 
 class Engine:
@@ -99,7 +102,7 @@ class Engine:
     ) -> tuple[AccountState | None, Effects]:
         """Apply one signal with record time ``time``. Returns the state (new for an unknown account) and the effects.
 
-        A refused signal is not applied: it does not move the clock, and makes no account.
+        A refused or repeated signal is not applied: it does not move the clock, and makes no account.
         """
         effects = Effects()
         fresh = state is None
@@ -110,16 +113,15 @@ class Engine:
                 place.build(state.values, state.ledger, state.folded)
         else:
             self.catch_up(state, time, timeline, effects.changes)
+        if (signal.source, signal.id) in state.ledger.by_identity:
+            effects.outcome = "duplicate"  # the first in the log holds, whatever this one says
+            return state, effects
         try:
             self._judge(state, signal, time)
         except Refused as refused:
             effects.refused = refused
             return (None if fresh else state), effects
         state.clock = max(state.clock, time)
-        known = state.ledger.by_identity.get((signal.source, signal.id))
-        if known is not None:
-            effects.outcome = "duplicate"
-            return state, effects
         effects.outcome = self._take(state, signal, timeline, fresh, effects.changes)
         self._forget(state, timeline.profiles)
         return state, effects
@@ -194,9 +196,11 @@ class Engine:
                 place.weigh(state.values)
             for entry in shift.removed:
                 place.discount(entry)
-            for entry in shift.added:
-                counted = bool(place.count(entry, state.folded)) or counted
             safe = not told and not shift.removed
+            for entry in shift.added:
+                matched = place.count(entry, state.folded)
+                counted = counted or bool(matched)
+                safe = safe and not any(place.books[number].recounted for number in matched)
             publish.settle(state, place, cause, signal, before, score_before, changes, rises_only=safe)
         if signal.type in FACT_TYPES:
             return "fact"
@@ -222,7 +226,7 @@ class Engine:
         if signal.type == "retracted":
             data = {name: signal.data[name] for name in ("signal_id", "signal_source", "signal_time")}
         else:
-            data = profiles.remembered(signal.type, signal.data)
+            data = signal.data if self.limits.whole else profiles.remembered(signal.type, signal.data)
         entry = Entry(signal.time, signal.source, signal.id, signal.type, data)
         shift = state.ledger.add(entry)
         state.remember(entry)
@@ -275,24 +279,27 @@ class Engine:
     def _activate(state: AccountState, profiles: Profiles, changes: list[TierChange]) -> None:
         """Rescore an account under the profiles now in force, as if it had been done at the activation."""
         now = state.clock
-        old = state.places
-        state.places = {}
+        old, state.places = state.places, {}
         for profile in profiles:
-            place = old.get(profile.name)
+            place = old.pop(profile.name, None)
             if place is not None and place.profile is profile:
                 state.places[profile.name] = place
                 continue
             fresh = Place(profile)
             before, score_before = [0.0] * len(profile.criteria), 0.0
-            if place is not None:
-                fresh.tier, fresh.since, fresh.sequence = place.tier, place.since, place.sequence
-                fresh.score, fresh.points = place.score, place.points
+            if place is None and profile.name in state.resting:
+                fresh.resume(state.resting.pop(profile.name))
+                before = [fresh.points.get(line.id, 0.0) for line in profile.criteria]
+                score_before = fresh.score
+            elif place is not None:
+                fresh.resume(place.rest())
                 was = dict(zip((line.id for line in place.profile.criteria), place.values(now), strict=True))
                 before = [was.get(line.id, 0.0) for line in profile.criteria]
                 score_before = place.profile.total(place.values(now))[0]
             fresh.build(state.values, state.ledger, state.folded)
             state.places[profile.name] = fresh
             publish.settle(state, fresh, "profile", None, before, score_before, changes, rises_only=False)
+        state.resting |= {name: place.rest() for name, place in old.items()}
         state.folded = {name: kept for name, kept in state.folded.items() if name in profiles.fingerprints}
 
 

@@ -13,6 +13,9 @@ from stream.scoring.book import Book, Folded
 from stream.scoring.ledger import Entry, Ledger
 from stream.scoring.profile import Profile
 
+Resting = tuple[str | None, int, int, float, dict[str, float]]
+"""Tier, since, sequence, and score and points of the last published change."""
+
 
 class Place:
     """One account in one profile."""
@@ -50,6 +53,14 @@ class Place:
         self._base: list[float] = []
         self._decided = 0
         self._gate_verdicts: list[bool | None] = []
+
+    def rest(self) -> Resting:
+        """What outlives a version of the profile, and its retirement: sequences must go on without a gap."""
+        return self.tier, self.since, self.sequence, self.score, self.points
+
+    def resume(self, resting: Resting) -> None:
+        """Go on from where an older version left off."""
+        self.tier, self.since, self.sequence, self.score, self.points = resting
 
     def build(self, facts: Mapping[str, Any], ledger: Ledger, folded: dict[str, Folded]) -> None:
         """Derive fact values and books, as after loading or under a new profile version."""

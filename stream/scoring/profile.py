@@ -108,12 +108,13 @@ class Profiles:
         self.fingerprints: frozenset[str] = frozenset(
             rule.fingerprint for profile in self for rule in profile.rules if rule
         )
-        for type_, rule in rules.items():
-            self.reads[type_] = frozenset((*rule.members, *rule.needs))
+        for type_, same in rules.items():
+            self.reads[type_] = frozenset((*same.members, *same.needs))
         for profile in self:
-            for signals in filter(None, profile.rules):
-                self.reads[signals.type] = self.reads.get(signals.type, frozenset()) | signals.reads
-                self.horizons[signals.type] = max(self.horizons.get(signals.type, 0), signals.horizon)
+            for rule in profile.rules:
+                if rule is not None:
+                    self.reads[rule.type] = self.reads.get(rule.type, frozenset()) | rule.reads
+                    self.horizons[rule.type] = max(self.horizons.get(rule.type, 0), rule.horizon)
 
     def __iter__(self) -> Iterator[Profile]:
         return iter(self._by_name.values())
@@ -156,7 +157,7 @@ def compile_profile(document: Mapping[str, Any]) -> Profile:
                 range(start, len(criteria)),
                 _number(part.get("cap")),
                 _number(part.get("weight")),
-                float(part.get("out_of") or 1.0),
+                float(part.get("out_of") or 100.0),
             )
         )
     gates = [compile_gate(line, excludes=True) for line in document.get("exclude") or ()]

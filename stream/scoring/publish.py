@@ -48,7 +48,7 @@ def passed(state: AccountState, place: Place, moment: int, changes: list[TierCha
         key=lambda entry: entry.key,
     )
     cause: Cause = "signal" if started else "decay"
-    trigger = explain.trigger_of(started[-1], cause) if started else None
+    trigger = explain.trigger_of(started[0], cause) if started else None
     _enter(state, place, tier, cause, trigger, place.points, place.score, place.values(moment), changes)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from stream.scoring.book import Folded
 from stream.scoring.ledger import Entry, Key, Ledger, SameEvent
-from stream.scoring.place import Place
+from stream.scoring.place import Place, Resting
 from stream.scoring.profile import Profile, Profiles
 
 FORMAT = 1
@@ -56,6 +56,7 @@ class AccountState:
         "ledger",
         "open",
         "places",
+        "resting",
         "sealed",
     )
 
@@ -74,6 +75,8 @@ class AccountState:
         self.facts: dict[str, Fact] = {}
         self.ledger = Ledger(rules)
         self.places: dict[str, Place] = {}
+        self.resting: dict[str, Resting] = {}
+        """Where it stood in profiles that are retired."""
         self.built = True
         """Whether places carry their derived parts."""
         self.folded: dict[str, Folded] = {}
@@ -155,6 +158,7 @@ class AccountState:
             "gone": self.gone,
             "facts": {name: [fact.value, *fact.key] for name, fact in self.facts.items()},
             "places": {name: _stored_place(place) for name, place in self.places.items()},
+            "resting": self.resting,
             "folded": {name: _stored_folded(folded) for name, folded in self.folded.items()},
             "folded_at": self.folded_at,
             "sealed": self.sealed,
@@ -188,6 +192,7 @@ class AccountState:
         state.floor = _read_key(header["floor"]) if header["floor"] else None
         state.gone = {type_: _read_key(key) for type_, key in header["gone"].items()}
         state.facts = {name: Fact(row[0], (row[1], row[2], row[3])) for name, row in header["facts"].items()}
+        state.resting = {name: (row[0], row[1], row[2], row[3], row[4]) for name, row in header["resting"].items()}
         state.folded = {name: _read_folded(row) for name, row in header["folded"].items()}
         state.folded_at = header["folded_at"]
         state.sealed = header["sealed"]
@@ -210,7 +215,8 @@ class AccountState:
 
 def _read_place(profile: Profile, row: list[Any]) -> Place:
     place = Place(profile)
-    _, place.tier, place.since, place.sequence, place.score, place.points, place.due, place.exact = row
+    _, tier, since, sequence, score, points, place.due, place.exact = row
+    place.resume((tier, since, sequence, score, points))
     return place
 
 
@@ -219,16 +225,7 @@ def _read_key(row: list[Any]) -> Key:
 
 
 def _stored_place(place: Place) -> list[Any]:
-    return [
-        place.profile.version,
-        place.tier,
-        place.since,
-        place.sequence,
-        place.score,
-        place.points,
-        place.due,
-        place.exact,
-    ]
+    return [place.profile.version, *place.rest(), place.due, place.exact]
 
 
 def _stored_entry(entry: Entry) -> list[Any]:

@@ -15,6 +15,7 @@ from mode import Service
 from mode.utils.times import Seconds
 
 from stream.transports.consumer import BatchingConsumer
+from stream.transports.embedded_producer import EmbeddedProducer
 from stream.transports.errors import LogBusy, LogFull
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Record, partition_for
@@ -82,10 +83,10 @@ class EmbeddedConsumer(BatchingConsumer):
         """Every partition of these topics becomes ours, in the background as with a broker."""
         wanted = frozenset(topics)
         known = await self._log.reading(EmbeddedLog.topics)
-        for name in wanted - known.keys():
-            for topic in self.app.topics:
-                if name in topic.topics:
-                    await topic.declare()
+        for topic in list(self.app.topics):
+            # Declaring what exists finds out a wrong partition count.
+            if topic.partitions or not known.keys() >= set(topic.topics):
+                await topic.declare()
         known = await self._log.reading(EmbeddedLog.topics)
         self._counts = {name: len(topic.parts) for name, topic in known.items()}
         if wanted != self._subscribed:
@@ -174,6 +175,9 @@ class EmbeddedConsumer(BatchingConsumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Stores positions. Those that cannot be stored now, on a full disk say, are tried again until they are."""
+        if cast(EmbeddedProducer, self.app.producer).lost:
+            self.log.error("Table writes were lost: no position is stored any more, so that the records come again.")
+            return False
         self._owed.update(offsets)
         owed = dict(self._owed)
         try:

@@ -36,10 +36,8 @@ class StrictBuffer(ProducerBuffer):
             self.in_flight -= 1
 
     async def flush(self) -> None:
-        """Returns once everything has been handed to the producer."""
-        while self.size or self.in_flight:
-            if self.should_stop:
-                raise RuntimeError(f"{self.size + self.in_flight} records were not sent: the producer has stopped.")
+        """Returns once everything has been handed to the producer, or cannot be any more because of a crash."""
+        while (self.size or self.in_flight) and not self.should_stop:
             await asyncio.sleep(0.001)
 
 
@@ -52,9 +50,10 @@ class EmbeddedProducer(Producer):
         self.buffer.app = self.app
         self._log = cast("Transport", self.transport)
         self._pending: list[_Queued] = []
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._some = asyncio.Event()
+        self._running = 0
+        self.lost = False
+        """A table write could not be appended: no position may be stored any more."""
 
     async def send(
         self,
@@ -73,7 +72,6 @@ class EmbeddedProducer(Producer):
         time_ms = None if timestamp is None else int(timestamp * 1000)
         future: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
         self._pending.append((Append(topic, partition, key, value, _headers(headers), time_ms), future))
-        self._idle.clear()
         self._some.set()
         return future
 
@@ -100,10 +98,16 @@ class EmbeddedProducer(Producer):
     async def _append_all(self) -> None:
         self._some.clear()
         taken, self._pending = self._pending, []
-        if taken:
-            await self._append_together(taken)
-        if not self._pending:
-            self._idle.set()
+        self._running += 1
+        try:
+            if taken:
+                await self._append_together(taken)
+        except asyncio.CancelledError:
+            for _, future in taken:
+                future.cancel()
+            raise
+        finally:
+            self._running -= 1
 
     async def _append_together(self, taken: list[_Queued]) -> None:
         try:
@@ -130,17 +134,23 @@ class EmbeddedProducer(Producer):
                 future.set_exception(error)
                 future.exception()  # without this a sender that does not look is reported a second time
             if append.topic in self.app.tables.changelog_topics:
+                self.lost = True
                 await self.app.crash(error)
 
     async def flush(self) -> None:
         """Returns once everything sent is in the log or its future has failed."""
         await self.buffer.flush()
-        await self._idle.wait()
+        self.lost = self.lost or bool(self.buffer.size)
+        while self._pending or self._running:
+            if self.should_stop and not self._running:
+                await self._append_all()  # after a crash nobody else does
+            await asyncio.sleep(0.001)
 
     async def on_stop(self) -> None:
         """Appends what is still queued, then closes the log."""
-        while self._pending:
+        while self._pending or self._running:
             await self._append_all()
+            await asyncio.sleep(0)
         await super().on_stop()
         self._log.close()
 

@@ -1,0 +1,308 @@
+"""Bytes ⇄ contracts ⇄ core values: the only module that speaks both languages.
+
+Inward, a record becomes a signal for the core, a mark of our own log, or a ``Refusal`` that says what to mend: a bad
+record is a value here, never an exception in somebody's loop. Outward, effects of the core become CloudEvents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from schemas.accounts import ACCOUNT_SCORED
+from schemas.envelope import LOG_PREFIX, MOST_BYTES, Envelope, read_signal
+from schemas.faults import ContractError
+from schemas.rejected import content_of
+from schemas.tiers import TIER_CHANGED
+from schemas.times import format_time, parse_time
+from stream.identity import Unidentifiable, canonical_account
+from stream.scoring.state import AccountState
+from stream.scoring.values import Contribution, Gap, Signal, Standing, TierChange
+
+ENGINE_VERSION = "1"
+"""Replays are equal, byte for byte, within one engine version."""
+
+Headers = Sequence[tuple[str, bytes]]
+MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed"]
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a record cannot be used. ``reason`` is one of ``schemas.rejected.REASONS``; the message says what to mend."""
+
+    reason: str
+    message: str
+    envelope: dict[str, Any] | None = None
+    """As far as one could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A valid signal. ``recorded``: the record time an import gives it (epoch ms), ``None`` where it gives none."""
+
+    signal: Signal
+    recorded: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A record of our own in the log that orders history: a tick, a profile, the bounds of an import."""
+
+    kind: MarkKind
+    data: dict[str, Any]
+
+
+def decode(value: bytes | None, headers: Headers = (), resolve: Callable[[str], str] | None = None) -> Incoming | Refusal:
+    """A record from outside, in structured or binary mode. ``resolve`` follows aliases of accounts."""
+    if value is None:
+        return Refusal("not_json", "the record has no value; send a CloudEvent as JSON")
+    if len(value) > MOST_BYTES:
+        return Refusal(
+            "too_large", f"the record has {len(value):,} bytes, over {MOST_BYTES:,}; send what is needed of it"
+        )
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        return Refusal("not_json", f"the record is not JSON: {error}; send one CloudEvent as a JSON object")
+    if headers:
+        document = _from_binary_mode(document, headers)
+    return _incoming(document, resolve)
+
+
+def read_mark(value: bytes | None) -> Mark | None:
+    """A mark of our own log, or ``None`` for any other record. Cheap for signals."""
+    if value is None or LOG_PREFIX.encode() not in value[:256]:
+        return None
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    kind = document.get("type", "") if isinstance(document, dict) else ""
+    if not isinstance(kind, str) or not kind.startswith(LOG_PREFIX):
+        return None
+    return Mark(kind.removeprefix(LOG_PREFIX), document.get("data") or {})  # type: ignore[arg-type]
+
+
+def encode_mark(kind: MarkKind, data: dict[str, Any], *, source: str, time: int, id_: str) -> bytes:
+    """A mark as a CloudEvent; its type comes first, so that it is told apart without parsing."""
+    return orjson.dumps(
+        {
+            "type": f"{LOG_PREFIX}{kind}",
+            "specversion": "1.0",
+            "id": id_,
+            "source": source,
+            "time": format_time(time),
+            "data": data,
+        }
+    )
+
+
+def encode_signal(document: dict[str, Any]) -> bytes:
+    """A CloudEvents document as the bytes of a record."""
+    return orjson.dumps(document)
+
+
+def encode_change(change: TierChange, *, source: str, importing: bool, detected_at: int) -> bytes:
+    """A tier change as the CloudEvent of ``schemas/tiers.py``."""
+    return orjson.dumps(change_document(change, source=source, importing=importing, detected_at=detected_at))
+
+
+def change_document(change: TierChange, *, source: str, importing: bool, detected_at: int) -> dict[str, Any]:
+    """A tier change as the document of ``schemas/tiers.py``."""
+    standing, trigger = change.standing, change.trigger
+    effective = format_time(change.effective_at)
+    return {
+        "specversion": "1.0",
+        "id": f"{change.account}/{standing.profile}/{base36(change.born)}/{change.sequence}",
+        "source": source,
+        "type": TIER_CHANGED,
+        "subject": change.account,
+        "time": effective,
+        "data": {
+            "account": change.account,
+            "profile": standing.profile,
+            "profile_version": standing.profile_version,
+            "sequence": change.sequence,
+            "import": importing,
+            "engine": ENGINE_VERSION,
+            "from_tier": change.from_tier,
+            "to_tier": standing.tier,
+            "direction": change.direction,
+            "cause": change.cause,
+            "score": _rounded(standing.score),
+            "previous_score": _rounded(change.previous_score),
+            "grade": standing.grade,
+            "coverage": _rounded(standing.coverage),
+            "effective_at": effective,
+            "detected_at": format_time(detected_at),
+            "trigger": None
+            if trigger is None
+            else {
+                "id": trigger.id,
+                "source": trigger.source,
+                "type": trigger.type,
+                "occurred_at": format_time(trigger.time),
+                "summary": trigger.summary,
+            },
+            "contributions": [_contribution(line) for line in standing.contributions],
+            "gaps": [_gap(gap) for gap in standing.gaps],
+            "reasons": standing.reasons,
+            "next_transition_at": _time(standing.next_transition_at),
+            "next_tier": standing.next_tier,
+            "summary": change.summary,
+        },
+    }
+
+
+def scored_document(
+    state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int
+) -> dict[str, Any]:
+    """An account's standings as the document of ``schemas/accounts.py``."""
+    moment = format_time(as_of)
+    return {
+        "specversion": "1.0",
+        "id": f"{state.account}/{base36(state.born)}/{base36(as_of)}",
+        "source": source,
+        "type": ACCOUNT_SCORED,
+        "subject": state.account,
+        "time": moment,
+        "data": {
+            "account": state.account,
+            "as_of": moment,
+            "facts": _nested(state),
+            "profiles": {standing.profile: _standing(standing) for standing in standings},
+        },
+    }
+
+
+def encode_scored(state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int) -> bytes:
+    """An account's standings as the CloudEvent of ``schemas/accounts.py``."""
+    return orjson.dumps(scored_document(state, standings, source=source, as_of=as_of))
+
+
+def rejected_document(
+    refusal: Refusal, *, raw: bytes, key: bytes | None, headers: Headers, origin: dict[str, Any], rejected_at: int
+) -> dict[str, Any]:
+    """A record that could not be used, whole, as the document of ``schemas/rejected.py``."""
+    envelope = refusal.envelope or {}
+    return {
+        "reason": refusal.reason,
+        "message": refusal.message,
+        "origin": origin,
+        "key": _base64(key),
+        **content_of(raw),
+        "headers": [{"name": name, "value": _base64(value)} for name, value in headers],
+        "sender": {name: _short_text(envelope.get(name)) for name in ("id", "source", "type", "subject")},
+        "rejected_at": format_time(rejected_at),
+    }
+
+
+def base36(number: int) -> str:
+    """A whole number in digits and lower-case letters."""
+    text = ""
+    while True:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+        if number == 0:
+            return text
+
+
+def _incoming(document: Any, resolve: Callable[[str], str] | None) -> Incoming | Refusal:
+    seen = document if isinstance(document, dict) else None
+    try:
+        envelope = read_signal(document)
+        account = canonical_account(envelope.subject)
+    except (ContractError, Unidentifiable) as error:
+        return Refusal(error.reason, str(error), seen)
+    if resolve is not None:
+        account = resolve(account)
+    try:
+        return Incoming(_signal(envelope, account), envelope.recorded)
+    except (Unidentifiable, ValueError) as error:
+        reason = "unidentifiable_account" if isinstance(error, Unidentifiable) else "bad_member"
+        return Refusal(reason, str(error), seen)
+
+
+def _signal(envelope: Envelope, account: str) -> Signal:
+    data = envelope.data
+    if envelope.suffix == "retracted":
+        data = {**data, "signal_time": parse_time(data["signal_time"])}
+    elif envelope.suffix == "account_alias":
+        data = {**data, "canonical": canonical_account(data["canonical"])}
+    return Signal(account, envelope.source, envelope.id, envelope.suffix, envelope.time, data)
+
+
+def _from_binary_mode(document: Any, headers: Headers) -> Any:
+    """CloudEvents' Kafka binding: attributes in ``ce_*`` headers, data as the value."""
+    attributes = {name[3:]: value.decode("utf-8", "replace") for name, value in headers if name.startswith("ce_")}
+    return {**attributes, "data": document} if "specversion" in attributes else document
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {
+        "profile_version": standing.profile_version,
+        "score": _rounded(standing.score),
+        "tier": standing.tier,
+        "grade": standing.grade,
+        "coverage": _rounded(standing.coverage),
+        "since": format_time(standing.since),
+        "sequence": standing.sequence,
+        "contributions": [_contribution(line) for line in standing.contributions],
+        "gaps": [_gap(gap) for gap in standing.gaps],
+        "reasons": standing.reasons,
+        "next_transition_at": _time(standing.next_transition_at),
+        "next_tier": standing.next_tier,
+    }
+
+
+def _contribution(line: Contribution) -> dict[str, Any]:
+    return {
+        "criterion": line.criterion,
+        "group": line.group,
+        "points": _rounded(line.points),
+        "of": None if line.of is None else _rounded(line.of),
+        "change": _rounded(line.change),
+        "evidence": line.evidence,
+    }
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "criterion": gap.criterion,
+        "group": gap.group,
+        "points": _rounded(gap.points),
+        "of": _rounded(gap.of),
+        "why": gap.why,
+    }
+
+
+def _nested(state: AccountState) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    for name in sorted(state.values):
+        if name.startswith("custom."):
+            custom[name.removeprefix("custom.")] = state.values[name]
+        else:
+            facts[name] = state.values[name]
+    return {**facts, "custom": custom} if custom else facts
+
+
+def _rounded(value: float) -> float:
+    return round(value, 6) + 0.0  # no negative zero
+
+
+def _time(moment: int | None) -> str | None:
+    return None if moment is None else format_time(moment)
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else content_of(value)["raw"]
+
+
+def _short_text(value: Any) -> str | None:
+    return value[:512] if isinstance(value, str) else None
