@@ -24,7 +24,7 @@ DEEPEST = 20
 ITSELF = "x-reference"
 MOST_OPERANDS = 10_000
 LONGEST_PATTERN = 4_096
-LARGEST_WHOLE = 10**300  # YAML and JSON have no bound, doubles have: beyond it arithmetic would raise
+LARGEST_WHOLE = 2**63 - 1  # YAML has no bound; what carries the document as JSON has this one
 SCALARS = frozenset({"eq", "ne", "has"})
 LISTS = frozenset({"in", "not_in", "has_any", "has_all"})
 NUMBERS = frozenset({"gt", "gte", "lt", "lte"})
@@ -33,7 +33,7 @@ COMBINATORS = ("all", "any", "not")
 
 
 def is_number(value: object) -> bool:
-    """A number that a double can hold; a boolean is none."""
+    """A number that JSON carries everywhere: finite, whole ones within 64 bits; a boolean is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return math.isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST_WHOLE

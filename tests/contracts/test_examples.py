@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 import schemas
@@ -20,6 +20,7 @@ from schemas.signals import DATA_MODELS
 from schemas.tiers import TierChanged
 from stream.profiles import ProfileErrors, load_profile
 from stream.profiles.document import read_document
+from tests.shared_data import shared_data
 
 EXAMPLES = Path(schemas.__file__).parent / "examples"
 MODELS: dict[str, type[BaseModel]] = {"tier-change": TierChanged, "account-score": AccountScored, "rejected": Rejected}
@@ -66,6 +67,14 @@ def test_invalid_example_is_refused_with_the_words_it_expects(path: Path) -> Non
     assert example["expect"] in complaint(contract, example["document"])
     if example["schema_says_so"]:
         assert not published(contract).is_valid(example["document"])
+
+
+@pytest.mark.parametrize("path", files("valid", "signal", "tier-change", "account-score"))
+def test_valid_event_is_a_cloudevent(path: Path) -> None:
+    """What we call valid is valid by CloudEvents' own schema too, of what we read and of what we publish."""
+    official = json.loads((shared_data("cloudevents") / "cloudevents.json").read_text("utf-8"))
+    document = json.loads(path.read_text("utf-8"))
+    Draft7Validator(official, format_checker=Draft7Validator.FORMAT_CHECKER).validate(document)
 
 
 def test_every_type_has_a_valid_example() -> None:
