@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import idna
 import tldextract
+from tldextract.tldextract import ExtractResult
 
 from stream.identity.free_mail import EVERYWHERE, free_mail_domains
 
@@ -25,6 +26,9 @@ _SHOWN = 80
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//+|(?:mailto|https?):/*", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)", re.ASCII)  # as browsers tell an IPv4 address
+PRIVATE_ENDINGS = frozenset({"corp", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "onion"})
+"""Endings that no name on the public internet has (RFC 6761, RFC 6762, RFC 7686, and habit)."""
+
 # the snapshot inside the package alone: no network, no cache on disk, so every worker agrees
 _SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
 _OFFICIAL = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
@@ -125,10 +129,13 @@ def _registrable(text: str, host: str) -> str:
     bare = host.removeprefix("www.")
     parts = _SUFFIXES.extract_str(bare)
     if not parts.suffix:
-        ending = bare.rpartition(".")[2]
-        if ending == bare:
+        # the list's own default: where no rule matches, the last label is the suffix
+        *others, name, ending = ["", *bare.rsplit(".")]
+        if not name:
             _refuse(text, "is a single word, not a domain", "send the company's domain, as acme.com")
-        _refuse(text, f"does not end in a public suffix (.{ending[:_SHOWN]} is none)", "send the domain the world sees")
+        if ending in PRIVATE_ENDINGS:
+            _refuse(text, f"is a name inside a network (.{ending})", "send the domain the world sees")
+        parts = ExtractResult(".".join(others), name, ending, is_private=False, registry_suffix=ending)
     if not parts.domain or parts.domain == "www":
         _refuse(text, "is a public suffix, under which many register", "send the company's own domain below it")
     domain = f"{parts.domain}.{parts.suffix}"

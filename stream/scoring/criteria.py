@@ -17,6 +17,9 @@ from typing import Any
 from stream.scoring.conditions import Condition, compile_condition, is_number, look_up, members_read
 from stream.scoring.decay import Decay, compile_decay, milliseconds
 
+MOST_POINTS = 1e15
+"""One signal gives at most so many points, whatever a member that multiplies them says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -69,8 +72,8 @@ class SignalRule:
             points = self.points
         if self.multiply is not None:
             factor = look_up(data, self.multiply)
-            points = points * factor if is_number(factor) else 0.0
-        return float(points)
+            points = points * float(factor) if is_number(factor) else 0.0
+        return min(max(float(points), -MOST_POINTS), MOST_POINTS)
 
     @property
     def horizon(self) -> int:

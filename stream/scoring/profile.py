@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from stream.scoring.criteria import Criterion, Gate, SignalRule, compile_criterion, compile_gate
@@ -200,10 +201,12 @@ def _grid(
 
 
 def _most(group: Group, criteria: Sequence[Criterion]) -> float:
+    """The most a group can give; validation saw to it that a grid's groups are bounded."""
     if group.weight is not None:
         return group.weight
-    most = sum(max(criteria[number].most or 0.0, 0.0) for number in group.members)
-    return most if group.cap is None else min(most, group.cap) if most else group.cap
+    each = [criteria[number].most for number in group.members]
+    most = inf if None in each else sum(max(points, 0.0) for points in each if points is not None)
+    return most if group.cap is None else min(most, group.cap)
 
 
 def _number(value: Any) -> float | None:
