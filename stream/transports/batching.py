@@ -11,6 +11,8 @@ of a partition, so Faust's agents, tables, assignment and recovery stay, and the
 - At most `limits.in_flight` unsettled batches a partition: that is the back-pressure.
 """
 
+# ruff: noqa: N818  StaleBatch and BatchAbandoned read as what happened
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -115,7 +117,8 @@ class BatchTopic(faust.Topic):
     def _compile_decode(self) -> None:
         app = self.app
 
-        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
+        # Faust passes `propagate`; nothing here can fail to decode.
+        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:  # noqa: ARG001
             return app.create_event(None, cast("Any", message.value), None, message)
 
         # Faust assigns the compiled function over the method, too.

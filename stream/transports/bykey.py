@@ -1,7 +1,7 @@
 """Looking up records by their key.
 
-Indexing at append would cost more than half of the rate of appends, so `upkeep` indexes later, in slices: a look-up uses
-the index up to where it reaches and reads the few records behind it.
+Indexing at append would cost more than half of the rate of appends, so `upkeep` indexes later, in slices: a look-up
+uses the index up to where it reaches and reads the few records behind it.
 """
 
 from __future__ import annotations

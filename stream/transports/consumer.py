@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, cast
 
+from faust.app.base import App
 from faust.transport.consumer import Consumer
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
@@ -15,6 +16,7 @@ from mode.utils.futures import notify
 
 from stream.transports.batching import Batch, BatchAbandoned, BatchingConductor, CommitsBatches, StaleBatch
 from stream.transports.records import Record
+from stream.transports.recovery import apply_changelog
 
 
 class BatchingConsumer(Consumer):
@@ -100,6 +102,9 @@ class BatchingConsumer(Consumer):
                 self._window[tp].append(last)
             await self._unless_suspended(self.callback(self._batch_message(tp, records, generation)))
             return
+        if self._is_changelog_tp(tp):
+            records = apply_changelog(cast(App, self.app), tp, records)
+            await asyncio.sleep(0)
         if acks:
             self._window[tp].extend(record.offset for record in records)
         await self._unless_suspended(self._one_by_one(tp, records))
@@ -119,7 +124,8 @@ class BatchingConsumer(Consumer):
         batch = Batch(tp, records)
         last = records[-1]
         message = ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000, 1, None, None, cast("Any", batch), None, 0, 0, tp,
+            tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000, 1, None, None, cast("Any", batch),
+            None, 0, 0, tp,
             generation_id=generation,
         )  # fmt: skip
         # Ours, beside one reference a channel: so neither the loop's end nor an exception acknowledges the batch.
@@ -136,15 +142,13 @@ class BatchingConsumer(Consumer):
 
     def _has_room(self, tp: TP) -> bool:
         waiting = self._open[tp]
-        if len(waiting) < cast("CommitsBatches", self.transport).limits.in_flight:
-            return True
         for batch in waiting.values():
             if batch.message.tracked and batch.message.refcount <= 1:
                 raise BatchAbandoned(
                     f"{batch!r}: the agent went on or failed without commit_batch or ack. Look for its error above;"
                     " an agent that settles later must read `.noack()`."
                 )
-        return False
+        return len(waiting) < cast(CommitsBatches, self.transport).limits.in_flight
 
     def _advanced(self, tp: TP, offset: int) -> None:
         """Called before records up to `offset` are handed over."""

@@ -107,7 +107,7 @@ class Transport(base.Transport):
     def lock_worker(self) -> None:
         """Takes the one worker's lock; does nothing if this transport has it. Raises WorkerRunning.
 
-        The consumer does it at its start; who wants a second worker to fail before its web server starts, does it first.
+        The consumer does it at its start; do it first to have a second worker fail before its web server starts.
         """
         if self._lock is None:
             self._lock = WorkerLock(self.path)

@@ -1,5 +1,7 @@
 """The consumer of the embedded log: every partition is this worker's, and new records are noticed by polling."""
 
+# ruff: noqa: ARG002, ASYNC109  the signatures are Faust's
+
 from __future__ import annotations
 
 import typing
@@ -101,10 +103,10 @@ class EmbeddedConsumer(BatchingConsumer):
             await self.on_partitions_revoked(before)
         self._assigned = {TP(name, at) for name in subscribed for at in range(self._counts[name])}
         assignor = cast("PartitionAssignor", app.assignor)
-        assignor._assignment = ClientAssignment(
+        assignor._assignment = ClientAssignment(  # noqa: SLF001  only Kafka's own client fills it else
             actives={name: list(range(self._counts[name])) for name in subscribed}, standbys={}
         )
-        assignor._active_tps = set(self._assigned)
+        assignor._active_tps = set(self._assigned)  # noqa: SLF001
         app.consumer_generation_id += 1
         await self.on_partitions_assigned(set(self._assigned), app.consumer_generation_id)
 
@@ -183,7 +185,7 @@ class EmbeddedConsumer(BatchingConsumer):
         try:
             await self._log.writing(lambda log: log.commit((), self._positions_to_commit(owed)))
         except (LogFull, LogBusy) as error:
-            self.log.error("Positions not stored yet: %s", error)
+            self.log.error("Positions not stored yet: %s", error)  # noqa: TRY400  the message says it all
             return False
         self._owed = {tp: offset for tp, offset in self._owed.items() if owed.get(tp) != offset}
         return True

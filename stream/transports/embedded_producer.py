@@ -1,5 +1,7 @@
 """The producer of the embedded log: what is sent while one transaction runs goes together into the next."""
 
+# ruff: noqa: ARG002, ASYNC109, PLR0917  the signatures are Faust's
+
 from __future__ import annotations
 
 import asyncio
@@ -37,7 +39,7 @@ class StrictBuffer(ProducerBuffer):
 
     async def flush(self) -> None:
         """Returns once everything has been handed to the producer, or cannot be any more because of a crash."""
-        while (self.size or self.in_flight) and not self.should_stop:
+        while (self.size or self.in_flight) and not self.should_stop:  # noqa: ASYNC110  Faust offers no event
             await asyncio.sleep(0.001)
 
 
@@ -114,7 +116,7 @@ class EmbeddedProducer(Producer):
             offsets = await self._log.append([append for append, _ in taken])
         except (LogFull, LogBusy) as error:
             await self._refuse(taken, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  it goes to whoever sent the record
             if len(taken) == 1:
                 await self._refuse(taken, error)
             else:  # one bad record, an unknown topic say, must not take the others with it
@@ -127,7 +129,7 @@ class EmbeddedProducer(Producer):
                     future.set_result(RecordMetadata(*tp, tp, offset, append.timestamp_ms, 1))
 
     async def _refuse(self, taken: list[_Queued], error: Exception) -> None:
-        """Tells the senders. A table write has nobody waiting for it: there the worker stops, or state would be lost."""
+        """Tells the senders. Nobody waits for a table write: there the worker stops, or state would be lost."""
         self.log.error("%d records were not appended: %s", len(taken), error)
         for append, future in taken:
             if not future.done():

@@ -39,8 +39,9 @@ class EmbeddedLog(OpenLog):
     ) -> list[int]:
         """Appends records and moves consumer positions in one transaction; gives the offsets of the records.
 
-        `positions`: the offset that each group reads next; it never goes back here. `expected`: where a group's position has already passed
-        the given offset, nothing is written and StalePosition is raised, so that a batch cannot be applied twice.
+        `positions`: the offset that each group reads next; never goes back here. `expected`: where a group's position
+        has already passed the given offset, nothing is written and StalePosition is raised, so that a batch cannot be
+        applied twice.
         """
         with self.writing() as db:
             for place, start in (expected or {}).items():
@@ -52,7 +53,8 @@ class EmbeddedLog(OpenLog):
                     )
             offsets = self._insert(db, appends) if appends else []
             db.executemany(
-                "INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET offset = max(offset, excluded.offset)",
+                "INSERT INTO positions VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET offset = max(offset, excluded.offset)",
                 [(group, self.part(topic, at), offset) for (group, topic, at), offset in positions.items()],
             )
             return offsets
@@ -62,15 +64,14 @@ class EmbeddedLog(OpenLog):
         heads: dict[tuple[str, int], list[int]] = {}
         offsets: list[int] = []
         rows: list[Row] = []
-        for topic, partition, key, value, headers, time_ms in appends:
+        for topic, partition, key, value, headers, named_ms in appends:
             head = heads.get((topic, partition))
             if head is None:
                 heads[topic, partition] = head = self._head(db, topic, partition)
             base, offset, last_ms, compact = head
             if key is None and compact:
                 raise LogError(f"{self.path}: topic {topic!r} is compacted: each of its records needs a key.")
-            if time_ms is None:
-                time_ms = max(now, last_ms)
+            time_ms = max(now, last_ms) if named_ms is None else named_ms
             head[1] = offset + 1
             if time_ms > last_ms:
                 head[2] = time_ms

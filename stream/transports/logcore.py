@@ -165,14 +165,13 @@ class OpenLog:
         deadline = time.monotonic() + self._busy_timeout_ms / 1000
         self._db.execute("PRAGMA busy_timeout = 0")
         try:
-            while True:
+            while not self._db.in_transaction:
                 try:
                     self._db.execute("BEGIN IMMEDIATE")
-                    return
                 except sqlite3.OperationalError as error:
                     if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                         raise
-                time.sleep(0.001)
+                    time.sleep(0.001)
         finally:
             self._db.execute(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
 

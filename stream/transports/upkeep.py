@@ -1,4 +1,4 @@
-"""Keeping a log small and quick to look into: indexing keys, compaction, retention. In slices, so that writers never wait.
+"""Keeping a log small and quick to look into: indexing keys, compaction, retention; in slices, so that writers go on.
 
 Almost all of it is SQL over a range of row ids: SQLite then works without the interpreter's lock.
 """

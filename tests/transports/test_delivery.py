@@ -114,7 +114,7 @@ async def test_a_failing_agent_stops_the_worker(rig: Rig) -> None:
     rig.create("in", 2)
     rig.append(numbered("in", 0, 10))
 
-    async def fail(app: faust.App, batch: Batch) -> None:
+    async def fail(_app: faust.App, _batch: Batch) -> None:
         raise RuntimeError("a mistake in the agent")
 
     app = batch_app(rig, fail, limits=BatchLimits(records=5))
@@ -200,7 +200,7 @@ async def test_ordinary_agents_work_beside(rig: Rig) -> None:
         @made.agent(made.topic("plain", value_type=bytes, value_serializer="raw", partitions=2))
         async def take(values: faust.StreamT[bytes]) -> None:
             async for value in values:
-                got.append(value)
+                got.append(value)  # noqa: PERF401  as an agent does it
 
         return made
 

@@ -12,6 +12,7 @@ from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.events import Event
 from faust.streams import _CStreamIterator
+from faust.tables.base import Collection
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.base import Transport
@@ -45,11 +46,13 @@ def test_the_transport_is_found(rig: Rig) -> None:
     [
         (
             Consumer,
-            "_drain_messages _getmany _to_message _new_offset _commit _seek _unacked_messages perform_seek wait_empty"
-            " _wait_for_ack _clean_unacked_messages commit_and_end_transactions on_partitions_revoked"
-            " on_partitions_assigned on_buffer_drop resume_flow resume_partitions stop_flow _get_active_partitions"
-            " _is_changelog_tp consumer_stopped_errors _acked _acked_index _committed_offset _read_offset"
-            " _new_topicpartition seek_to_committed _n_acked",
+            (
+                "_drain_messages _getmany _to_message _new_offset _commit _seek _unacked_messages perform_seek"
+                " wait_empty _wait_for_ack _clean_unacked_messages commit_and_end_transactions on_partitions_revoked"
+                " on_partitions_assigned on_buffer_drop resume_flow resume_partitions stop_flow _get_active_partitions"
+                " _is_changelog_tp consumer_stopped_errors _acked _acked_index _committed_offset _read_offset"
+                " _new_topicpartition seek_to_committed _n_acked"
+            ),
         ),
         (Fetcher, "_fetcher"),
         (Conductor, "add acks_enabled_for on_message _update_indices"),
@@ -57,7 +60,14 @@ def test_the_transport_is_found(rig: Rig) -> None:
         (ProducerBuffer, "_send_pending flush size _handle_pending app"),
         (Transport, "Consumer Producer Conductor"),
         (PartitionAssignor, "_assignment _active_tps assigned_actives"),
-        (Recovery, "completed _build_highwaters need_recovery"),
+        (
+            Recovery,
+            (
+                "completed _build_highwaters need_recovery tp_to_table active_highwaters active_offsets active_tps"
+                " in_recovery _last_flush_at flush_buffers"
+            ),
+        ),
+        (Collection, "apply_changelog_batch _on_changelog_event key_serializer value_serializer"),
         (TableManager, "changelog_topics recovery"),
         (App, "consumer_generation_id on_rebalance_start flow_control sensors monitor crash"),
         (faust.Topic, "_compile_decode declare"),
@@ -76,7 +86,7 @@ def test_names(owner: type, names: str) -> None:
 async def test_instance_attributes(rig: Rig) -> None:
     """The state that is changed from outside has the types it is changed as."""
 
-    async def nothing(app: faust.App, batch: Batch) -> None:
+    async def nothing(_app: faust.App, _batch: Batch) -> None:
         raise AssertionError
 
     app = batch_app(rig, nothing)
@@ -100,7 +110,7 @@ def test_messages_count_references() -> None:
     message.incref(1)
 
     class Refuses:
-        def ack(self, message: ConsumerMessage) -> bool:
+        def ack(self, _message: ConsumerMessage) -> bool:
             raise AssertionError("the stream's acknowledgement was the last")
 
     message.ack(Refuses())

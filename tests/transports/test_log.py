@@ -6,7 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from aiokafka.partitioner import DefaultPartitioner, murmur2 as kafkas_murmur2
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.partitioner import murmur2 as kafkas_murmur2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -104,8 +105,8 @@ def test_topics_are_created_once(log: EmbeddedLog) -> None:
         log.partitions("b")
     with pytest.raises(UnknownTopic, match="0 to 1, not 2"):
         log.read("a", 2, 0, 1)
+    log.create_topic("c", 1, compact=True)
     with pytest.raises(LogError, match="needs a key"):
-        log.create_topic("c", 1, compact=True)
         log.append([Append("c", 0, None, b"v")])
 
 

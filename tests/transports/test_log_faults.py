@@ -133,7 +133,7 @@ def test_full_disk(tmp_path: Path) -> None:
         with log.reading() as db:
             db.execute("PRAGMA max_page_count = 100")
         accepted = 0
-        with pytest.raises(LogFull, match=r"disk is full.*accepted before are safe"):
+        with pytest.raises(LogFull, match=r"disk is full.*accepted before are safe"):  # noqa: PT012  any may fail
             for _ in range(10_000):
                 accepted += len(log.append([Append("a", 0, b"k", b"x" * 1_000) for _ in range(10)]))
         assert accepted
@@ -257,7 +257,10 @@ def test_one_worker_a_file(tmp_path: Path) -> None:
         with EmbeddedLog(path) as log:
             log.append([Append("a", 0, b"k", b"v")])  # senders need no lock
     WorkerLock(path).release()
-    code = "import sys, time; from stream.transports.lock import WorkerLock; l = WorkerLock(sys.argv[1]); print(1, flush=True); time.sleep(60)"
+    code = (
+        "import sys, time; from stream.transports.lock import WorkerLock; held = WorkerLock(sys.argv[1]);"
+        "print(1, flush=True); time.sleep(60)"
+    )
     process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()

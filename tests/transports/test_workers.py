@@ -23,7 +23,7 @@ KEYS = 50
 def worker(path: Path) -> subprocess.Popen[str]:
     """The example app as a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.transports.example_app", broker_url(path), "worker", "-l", "info", "--without-web"],
+        [sys.executable, "-m", "tests.transports.example_app", broker_url(path), "worker", "-linfo", "--without-web"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
 
@@ -37,7 +37,7 @@ def wait(log: EmbeddedLog, count: int, *, seconds: float = 30.0) -> None:
 
 
 def test_kill_9_at_any_moment(log: EmbeddedLog) -> None:
-    """However often the worker is killed, each record counts once and each effect is there once, with its state wiped."""
+    """However often the worker is killed, each record counts once and each effect is there once; no state is kept."""
     log.create_topic("in", 2)
     log.create_topic("out", 2)
     sent = 0
@@ -65,7 +65,7 @@ def test_kill_9_at_any_moment(log: EmbeddedLog) -> None:
 
 
 def test_sigterm_stops_in_time(log: EmbeddedLog) -> None:
-    """In the middle of work SIGTERM ends the worker within 10 s with status 0, its lock free, nothing lost or doubled."""
+    """In the middle of work SIGTERM ends the worker within 10 s with status 0, and nothing is lost or doubled."""
     log.create_topic("in", 2)
     log.create_topic("out", 2)
     for _ in range(5):
