@@ -9,8 +9,10 @@ where they mix, spans are split until the bounds are tight.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stream.scoring.place import Place
-from stream.scoring.values import DISQUALIFIED
+from stream.scoring.values import DISQUALIFIED, TOLERANCE
 
 BUDGET = 20_000
 """Spans looked at before giving up on an exact answer; a healthy profile takes under a hundred."""
@@ -25,6 +27,32 @@ def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
     Returns ``(moment, True)``, ``(None, True)`` when there is none, or ``(moment, False)`` when the search ran out of
     budget: nothing happens before that moment, and the search goes on from there.
     """
+    return _first(
+        place,
+        now,
+        lambda first, last: _may_move(place, first, last),
+        lambda moment: tier_at(place, moment) != place.tier,
+    )
+
+
+def next_drift(place: Place, now: int, by: float) -> int | None:
+    """The first moment after ``now`` at which time alone has moved the score by ``by`` points; ``None``: never."""
+    score, _ = place.profile.total(place.values(now))
+
+    def may(first: int, last: int) -> bool:
+        least, most = _score_bounds(place, first, last)
+        return score - least >= by - _SLACK or most - score >= by - _SLACK
+
+    def holds(moment: int) -> bool:
+        return abs(place.profile.total(place.values(moment))[0] - score) >= by - TOLERANCE
+
+    return _first(place, now, may, holds)[0]
+
+
+def _first(
+    place: Place, now: int, may: Callable[[int, int], bool], holds: Callable[[int], bool]
+) -> tuple[int | None, bool]:
+    """The least moment after ``now`` that ``holds``. ``may`` says whether a span could have one."""
     end = _last_moment(place, now)
     spent = 0
     first = now + 1
@@ -35,10 +63,10 @@ def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
         while spans:
             low, high = spans.pop()
             spent += 1
-            if not _may_move(place, low, high):
+            if not may(low, high):
                 continue
             if low == high:
-                if tier_at(place, low) != place.tier:
+                if holds(low):
                     return low, True
                 continue
             if spent > BUDGET:
@@ -83,15 +111,19 @@ def _may_move(place: Place, first: int, last: int) -> bool:
         return place.tier != DISQUALIFIED
     if place.tier is None or place.tier == DISQUALIFIED:
         return True
+    least, most = _score_bounds(place, first, last)
+    return profile.ladder.may_move(
+        place.tier, least - _SLACK, most + _SLACK, now=last, since=place.since
+    )
+
+
+def _score_bounds(place: Place, first: int, last: int) -> tuple[float, float]:
+    """The least and the greatest score in a span in which no signal begins."""
     low, high = place.values(first), place.values(first)
     for number, book in place.books.items():
         if number < len(low):
             low[number], high[number] = book.bounds(first, last)
-    least, _ = profile.total(low)
-    most, _ = profile.total(high)
-    return profile.ladder.may_move(
-        place.tier, least - _SLACK, most + _SLACK, now=last, since=place.since
-    )
+    return place.profile.total(low)[0], place.profile.total(high)[0]
 
 
 def _shut_throughout(place: Place, first: int, last: int) -> bool | None:
