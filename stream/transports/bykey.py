@@ -23,6 +23,7 @@ _OF_KEY = (
     " UNION ALL SELECT id FROM records, (SELECT indexed FROM partitions WHERE id = ?)"
     " WHERE id BETWEEN ? | indexed AND ? AND key = ?) ORDER BY id"
 )
+_ERASE = f"DELETE FROM records WHERE id IN (SELECT id FROM records WHERE {_OF_KEY})"  # noqa: S608  a constant
 
 
 def read_key(log: OpenLog, topic: str, key: bytes, partition: int | None) -> list[Record]:
@@ -44,6 +45,21 @@ def _find(log: OpenLog, topic: str, key: bytes, partition: int | None, where: st
     with log.reading() as db:
         rows = db.execute(SELECT + where, (base, part, key, part, base, base | OFFSET_MASK, key))
         return records_of(topic, partition, rows)
+
+
+def erase_key(log: OpenLog, topic: str, key: bytes, partition: int | None) -> int:
+    """See `EmbeddedLog.erase_key`."""
+    if partition is None:
+        partition = partition_for(key, log.partitions(topic))
+    part = log.part(topic, partition)
+    base = part << OFFSET_BITS
+    with log.writing() as db:
+        # Overwritten in the file, too, and not only given free.
+        db.execute("PRAGMA secure_delete = ON")
+        count = db.execute(_ERASE, (base, part, key, part, base, base | OFFSET_MASK, key)).rowcount
+        db.execute("DELETE FROM keys WHERE partition = ? AND key = ?", (part, key))
+        db.execute("PRAGMA secure_delete = OFF")
+    return int(count)
 
 
 def scan_latest(log: OpenLog, topic: str) -> Iterator[Record]:

@@ -17,9 +17,10 @@ import faust
 from faust.transport import base
 from mode.utils.times import Seconds, want_seconds
 
-from stream.transports.batching import Batch, BatchingConductor, BatchLimits
+from stream.transports.batching import Batch, BatchingConductor, BatchLimits, StaleBatch
 from stream.transports.embedded_consumer import EmbeddedConsumer
 from stream.transports.embedded_producer import EmbeddedProducer
+from stream.transports.errors import StalePosition
 from stream.transports.lock import WorkerLock
 from stream.transports.log import EmbeddedLog, Place
 from stream.transports.records import Append, partition_for
@@ -60,7 +61,11 @@ class Transport(base.Transport):
         consumer = cast("EmbeddedConsumer", self.app.consumer)
         consumer.check_open(batch)
         place = (self.app.conf.id, batch.tp.topic, batch.tp.partition)
-        offsets = await self.write(appends, {place: batch.end}, {place: batch.start})
+        try:
+            offsets = await self.write(appends, {place: batch.end}, {place: batch.start})
+        except StalePosition as error:
+            await consumer.perform_seek()  # somebody moved the position: read on from there
+            raise StaleBatch(str(error)) from error
         consumer.settle(batch, committed=True)
         return offsets
 

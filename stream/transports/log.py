@@ -177,6 +177,13 @@ class EmbeddedLog(OpenLog):
         """The newest record of each key, tombstones left out, as of the moment the first one is asked for."""
         return bykey.scan_latest(self, topic)
 
+    def erase_key(self, topic: str, key: bytes, *, partition: int | None = None) -> int:
+        """Deletes every record of a key, and overwrites them in the file; gives how many. Their offsets stay unused.
+
+        Copies are left in the -wal file until its next checkpoints, and in backups.
+        """
+        return bykey.erase_key(self, topic, key, partition)
+
     # Upkeep
 
     def compact(self, budget: int = 1_000, *, tombstones_ms: int = upkeep.DAY_MS) -> int:

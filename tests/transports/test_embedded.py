@@ -11,7 +11,7 @@ from typing import Any
 import faust
 import pytest
 
-from stream.transports.batching import Batch, BatchLimits
+from stream.transports.batching import Batch, BatchLimits, StaleBatch
 from stream.transports.embedded import broker_url
 from stream.transports.errors import LogFull, TopicMismatch, UnknownTopic, WorkerRunning
 from stream.transports.lock import WorkerLock
@@ -64,6 +64,26 @@ async def test_a_full_disk_is_survived(embedded: EmbeddedRig) -> None:
         await until(lambda: embedded.log.end("out", 0) == 250)
     assert [int((r.value or b"").rstrip(b"x")) for r in embedded.read("out", 0)] == list(range(250))
     assert embedded.position("group", "in", 0) == 250
+
+
+async def test_a_position_moved_from_outside(embedded: EmbeddedRig) -> None:
+    """Where somebody has moved the group on, its batch is refused, writes nothing, and reading goes on from there."""
+    embedded.append(numbered("in", 0, 10))
+    seen: list[list[int]] = []
+
+    async def copy(app: faust.App, batch: Batch) -> None:
+        if not seen:
+            embedded.log.commit([], {("group", "in", 0): 7})
+        seen.append([r.offset for r in batch.records])
+        try:
+            await app.transport.commit_batch([Append("out", 0, r.key, r.value) for r in batch.records], batch)
+        except StaleBatch:
+            return
+
+    async with running(batch_app(embedded, copy)):
+        await until(lambda: embedded.position("group", "in", 0) == 10)
+    assert seen == [list(range(10)), [7, 8, 9]]
+    assert [r.value for r in embedded.read("out", 0)] == [b"7", b"8", b"9"]
 
 
 async def test_owed_positions_are_stored_later(embedded: EmbeddedRig) -> None:

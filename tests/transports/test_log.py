@@ -210,6 +210,22 @@ def test_look_ups_agree_with_reading(tmp_path: Path, seed: int, budget: int) -> 
             assert len(list(log.scan_latest(topic))) == len(alive)
 
 
+def test_an_erased_key_is_gone(log: EmbeddedLog) -> None:
+    """Every record of the key is deleted, indexed or not, its bytes overwritten; the others and the offsets stay."""
+    log.create_topic("a", 1)
+    secret = b"person@example.com says hello"
+    for _ in range(2):
+        log.append([Append("a", 0, b"k%d" % (n % 3), secret if n % 3 == 1 else b"v") for n in range(9)])
+        log.compact(5)
+    assert log.erase_key("a", b"k1") == 6
+    assert log.read_key("a", b"k1") == []
+    assert [r.offset for r in log.read("a", 0, 0, 99)] == [n for n in range(18) if n % 3 != 1]
+    assert log.append([Append("a", 0, b"k1", b"v")]) == [18]
+    with log.reading() as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert secret not in log.path.read_bytes()
+
+
 def test_a_scan_sees_one_state(log: EmbeddedLog) -> None:
     """What is appended and compacted while a scan is under way does not tear it."""
     log.create_topic("c", 1, compact=True)
