@@ -26,7 +26,7 @@ ENGINE_VERSION = "1"
 """Replays are equal, byte for byte, within one engine version."""
 
 Headers = Sequence[tuple[str, bytes]]
-MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed"]
+MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed", "alias"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -104,6 +104,14 @@ def encode_mark(kind: MarkKind, data: dict[str, Any], *, source: str, time: int,
 
 def encode_signal(document: dict[str, Any]) -> bytes:
     """A CloudEvents document as the bytes of a record."""
+    return orjson.dumps(document)
+
+
+def forwarded(value: bytes, headers: Headers, account: str | None) -> bytes:
+    """A valid record in structured mode; its subject is replaced by the canonical account, where one is given."""
+    document = _from_binary_mode(orjson.loads(value), headers)
+    if account is not None:
+        document["subject"] = account
     return orjson.dumps(document)
 
 

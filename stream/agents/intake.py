@@ -1,0 +1,104 @@
+"""Intake: records of any key on the family topics and on ``accounts`` are validated, identified, and appended to
+``signals`` under their account's key. Aliases pass here, in the one order of ``accounts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from schemas.topics import ACCOUNTS, ALIASES, REJECTED, SIGNALS
+from stream.agents.refusals import RefusalWatch
+from stream.identity import AliasLoop, Aliases
+from stream.metrics import Metrics
+from stream.scoring.values import Signal
+from stream.settings import Settings
+from stream.transports.records import Append, Record, partition_for
+from stream.wire import Incoming, Refusal, decode, encode_mark, forwarded, rejected_document
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a batch of intake brought about."""
+
+    appends: list[Append] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+    forwards: int = 0
+
+
+class Intake:
+    """The intake of one topic. Pure but for the aliases it shares with the other agents."""
+
+    def __init__(self, settings: Settings, aliases: Aliases, metrics: Metrics) -> None:
+        self._settings = settings
+        self._aliases = aliases
+        self._metrics = metrics
+        self._watch = RefusalWatch(metrics)
+
+    def process(self, records: Sequence[Record], now: int) -> Taken:
+        """Work through a batch; nothing is awaited and nothing raised for a record's fault."""
+        taken = Taken()
+        for record in records:
+            result = decode(record.value, record.headers)
+            if isinstance(result, Incoming):
+                result = self._take(result, record, now, taken)
+            if result is not None:
+                self._refuse(result, record, now, taken)
+        return taken
+
+    def committed(self, taken: Taken, topic: str) -> None:
+        """The appends are durable: count them."""
+        for reason, count in taken.refused.items():
+            self._metrics.rejected.labels(reason).inc(count)
+        self._metrics.forwarded.labels(topic).inc(taken.forwards)
+
+    def _take(self, incoming: Incoming, record: Record, now: int, taken: Taken) -> Refusal | None:
+        signal = incoming.signal
+        self._watch.saw(signal.source, refused=False)
+        if signal.type == "account_alias":
+            return self._alias(signal, record, now, taken)
+        account = self._aliases.resolve(signal.account)
+        key = account.encode()
+        partition = partition_for(key, self._settings.partitions)
+        value = forwarded(record.value or b"", record.headers, account)
+        taken.appends.append(Append(self._settings.topic(SIGNALS), partition, key, value))
+        taken.forwards += 1
+        return None
+
+    def _alias(self, signal: Signal, record: Record, now: int, taken: Taken) -> Refusal | None:
+        old, canonical = signal.account, signal.data["canonical"]
+        if record.topic != self._settings.topic(ACCOUNTS):
+            value = forwarded(record.value or b"", record.headers, None)
+            taken.appends.append(Append(self._settings.topic(ACCOUNTS), 0, signal.account.encode(), value))
+            return None
+        try:
+            news = self._aliases.add(old, canonical)
+        except AliasLoop as error:
+            return Refusal(error.reason, str(error), {"id": signal.id, "source": signal.source, "type": signal.type})
+        if news:
+            row = {"old": old, "canonical": canonical}
+            partition = partition_for(old.encode(), self._settings.partitions)
+            mark = encode_mark("alias", row, source=self._settings.source, time=now, id_=f"alias/{old}/{canonical}")
+            taken.appends += [
+                Append(self._settings.topic(ALIASES), 0, old.encode(), orjson.dumps({"canonical": canonical})),
+                Append(self._settings.topic(SIGNALS), partition, None, mark),
+            ]
+        return None
+
+    def _refuse(self, refusal: Refusal, record: Record, now: int, taken: Taken) -> None:
+        source = (refusal.envelope or {}).get("source")
+        if isinstance(source, str):
+            self._watch.saw(source[:200], refused=True)
+        document = rejected_document(
+            refusal,
+            raw=record.value or b"",
+            key=record.key,
+            headers=record.headers,
+            origin={"topic": record.topic, "partition": record.partition, "offset": record.offset},
+            rejected_at=now,
+        )
+        partition = partition_for(record.key or b"", self._settings.partitions)
+        taken.appends.append(Append(self._settings.topic(REJECTED), partition, record.key, orjson.dumps(document)))
+        taken.refused[refusal.reason] = taken.refused.get(refusal.reason, 0) + 1

@@ -1,0 +1,169 @@
+"""What is read back of a partition at the start, and what is counted of its accounts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from stream.agents.table import Account, Stored, is_account, partition_key
+from stream.metrics import Metrics
+from stream.scoring.engine import Activation, Timeline
+from stream.scoring.profile import Profile, Profiles, compile_profile
+from stream.transports.records import partition_for
+
+if TYPE_CHECKING:
+    from stream.agents.shard import Work
+
+ALIAS = b"\x00alias/"
+
+
+@dataclass(slots=True)
+class ShardMemory:
+    """The stored state of a partition, as far as it is needed at once."""
+
+    timeline: Timeline
+    clock: int = 0
+    importing: bool = False
+    names: set[str] = field(default_factory=set)
+    dues: list[tuple[str, int | None, int]] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+    drifts: list[tuple[int, str]] = field(default_factory=list)
+    tiers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sizes: int = 0
+    moved: dict[str, str] = field(default_factory=dict)
+    """Accounts of this partition that are other names by now, and for what."""
+
+
+def read_shard(stored: Stored, number: int, partitions: int) -> ShardMemory:
+    """Scan what is stored of one partition."""
+    memory = ShardMemory(_read_timeline(stored.get(partition_key("timeline", number))))
+    raw = stored.get(partition_key("clock", number))
+    if raw is not None:
+        meta = orjson.loads(raw)
+        memory.clock, memory.importing = meta["clock"], meta["importing"]
+    for key, value in stored.items():
+        if key.startswith(ALIAS):
+            name, _, owner = key[len(ALIAS) :].partition(b"\x00")
+            if int(owner) == number:
+                memory.moved[name.decode()] = value.decode()
+        account = key.partition(b"\x00")[0]
+        if not account or partition_for(account, partitions) != number:
+            continue
+        memory.sizes += len(key) + len(value)
+        if not is_account(key):
+            continue
+        header = orjson.loads(value)
+        name = header["account"]
+        memory.names.add(name)
+        dues = [place[6] for place in header["places"].values() if place[6] is not None]
+        memory.dues.append((name, min(dues, default=None), header["epoch"]))
+        if header.get("pending"):
+            memory.pending.append(name)
+        if header.get("drift") is not None:
+            memory.drifts.append((header["drift"], name))
+        memory.tiers.update((profile, place[1]) for profile, place in header["places"].items() if place[1])
+    return memory
+
+
+def timeline_row(timeline: Timeline) -> dict[str, Any]:
+    """A timeline in its stored form."""
+    return {
+        "first": timeline.first,
+        "base": [profile.document for profile in timeline.at(timeline.first)],
+        "activations": [
+            {"time": activation.time, "profiles": [profile.document for profile in activation.profiles]}
+            for activation in timeline.activations
+        ],
+    }
+
+
+def _read_timeline(raw: bytes | None) -> Timeline:
+    if raw is None:
+        return Timeline()
+    row = orjson.loads(raw)
+    compiled: dict[bytes, Profile] = {}
+
+    def profiles(documents: list[Mapping[str, Any]]) -> Profiles:
+        for document in documents:
+            compiled.setdefault(orjson.dumps(document), compile_profile(document))
+        return Profiles(compiled[orjson.dumps(document)] for document in documents)
+
+    timeline = Timeline(row["first"], profiles(row["base"]))
+    for activation in row["activations"]:
+        timeline.add(Activation(activation["time"], profiles(activation["profiles"])))
+    return timeline
+
+
+class Counted:
+    """Keeps the gauges and counters of one partition; gauges are sums over partitions, so only differences are added."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._tiers: Counter[tuple[str, str]] = Counter()
+        self._accounts = 0
+        self._bytes = 0
+
+    def load(self, memory: ShardMemory) -> None:
+        """Count what was read back."""
+        for (profile, tier), count in memory.tiers.items():
+            self._tier(profile, tier, count)
+        self._grow(len(memory.names), memory.sizes)
+
+    def clear(self) -> None:
+        """Take everything counted back."""
+        for (profile, tier), count in list(self._tiers.items()):
+            self._tier(profile, tier, -count)
+        self._grow(-self._accounts, -self._bytes)
+
+    def moved(self, account: Account) -> None:
+        """An account changed: count it in the tiers it is in now."""
+        tiers = {place.profile.name: place.tier for place in account.state.places.values()}
+        if tiers != account.tiers:
+            for profile, tier in account.tiers.items():
+                if tier is not None:
+                    self._tier(profile, tier, -1)
+            for profile, tier in tiers.items():
+                if tier is not None:
+                    self._tier(profile, tier, 1)
+            account.tiers = tiers
+
+    def stored(self, key: bytes, before: bytes | None, value: bytes | None) -> None:
+        """A row was stored in place of another."""
+        if key.startswith(b"\x00"):
+            return
+        size = (len(key) + len(value) if value is not None else 0) - (len(key) + len(before) if before is not None else 0)
+        self._grow(int(before is None and value is not None and is_account(key)), size)
+
+    def work(self, work: Work, now: int) -> None:
+        """Count a work that is durable."""
+        metrics = self._metrics
+        for (type_, outcome), count in work.outcomes.items():
+            metrics.signals.labels(type_, outcome).inc(count)
+        for reason, count in work.refused.items():
+            metrics.rejected.labels(reason).inc(count)
+        metrics.forwarded.labels("signals").inc(work.forwards)
+        metrics.scores.inc(work.scores)
+        for change, importing, appended in work.changes:
+            standing = change.standing
+            metrics.changes.labels(standing.profile, standing.tier, change.cause).inc()
+            if importing:
+                continue
+            if appended is not None and change.cause != "decay":
+                metrics.latency.observe(max(0, now - appended) / 1000)
+            elif change.cause == "decay":
+                metrics.due.inc()
+                metrics.due_late.observe(max(0, now - change.effective_at) / 1000)
+
+    def _tier(self, profile: str, tier: str, by: int) -> None:
+        self._tiers[profile, tier] += by
+        self._metrics.accounts.labels(profile, tier).inc(by)
+
+    def _grow(self, accounts: int, size: int) -> None:
+        self._accounts += accounts
+        self._bytes += size
+        self._metrics.state_accounts.inc(accounts)
+        self._metrics.state_bytes.inc(size)

@@ -1,0 +1,56 @@
+"""Which sources send mostly what cannot be used: over half of their last 1,000 records."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+from stream.metrics import Metrics
+
+WINDOW = 1_000
+ENOUGH = 100
+"""Records of a source before its share says anything."""
+SOURCES = 1_000
+"""Sources watched at once; the least recently heard is dropped."""
+SHOWN = 50
+"""Sources with a gauge of their own at once: labels stay bounded whatever arrives."""
+
+
+class RefusalWatch:
+    """Keeps the fate of the last records of each source."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._fates: OrderedDict[str, deque[bool]] = OrderedDict()
+        self._refused: dict[str, int] = {}
+        self._shown: set[str] = set()
+
+    def saw(self, source: str, *, refused: bool) -> None:
+        """One more record of a source."""
+        fates = self._fates.get(source)
+        if fates is None:
+            fates = self._fates[source] = deque(maxlen=WINDOW)
+            self._refused[source] = 0
+            if len(self._fates) > SOURCES:
+                oldest, _ = self._fates.popitem(last=False)
+                del self._refused[oldest]
+                self._hide(oldest)
+        elif refused or source in self._shown:
+            self._fates.move_to_end(source)
+        if len(fates) == WINDOW:
+            self._refused[source] -= fates[0]
+        fates.append(refused)
+        self._refused[source] += refused
+        if refused or source in self._shown:
+            self._show(source, self._refused[source] / len(fates), enough=len(fates) >= ENOUGH)
+
+    def _show(self, source: str, share: float, *, enough: bool) -> None:
+        if not enough or share <= 0.5:
+            self._hide(source)
+        elif source in self._shown or len(self._shown) < SHOWN:
+            self._shown.add(source)
+            self._metrics.source_refused.labels(source).set(share)
+
+    def _hide(self, source: str) -> None:
+        if source in self._shown:
+            self._shown.discard(source)
+            self._metrics.source_refused.remove(source)

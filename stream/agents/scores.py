@@ -1,0 +1,102 @@
+"""When an account's score is published on ``account-scores``: at once with a live tier change, otherwise at most every
+few seconds, and when time alone has moved it far enough. What is owed is kept with the state, so no crash forgets it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from schemas.topics import ACCOUNT_SCORES
+from stream.agents.table import Account, AccountTable
+from stream.scoring.crossing import next_drift
+from stream.scoring.partition import Partition
+from stream.scoring.publish import standing
+from stream.settings import Settings
+from stream.transports.records import Append
+from stream.wire import encode_scored
+
+if TYPE_CHECKING:
+    from stream.agents.memory import ShardMemory
+
+PER_FLUSH = 2_000
+"""Scores published in one go at most, so that a flood of them does not hold up signals."""
+
+
+class Scores:
+    """The publishing of one partition's scores."""
+
+    def __init__(
+        self, number: int, table: AccountTable, partition: Partition, settings: Settings, memory: ShardMemory
+    ) -> None:
+        self._number = number
+        self._table = table
+        self._partition = partition
+        self._settings = settings
+        self._waiting: dict[str, int] = dict.fromkeys(memory.pending, 0)
+        """Account → the wall-clock moment from which it may be published; in order of arrival."""
+        self._published: dict[str, int] = {}
+        self._drifts = list(memory.drifts)
+        heapq.heapify(self._drifts)
+        self._at_once: dict[str, int] = {}
+
+    def touch(self, account: Account, now: int, *, changed: bool) -> None:
+        """An account's score may have moved; ``changed``: its tier did, live, so publish with it."""
+        name = account.state.account
+        account.pending = True
+        if changed:
+            self._at_once[name] = account.state.clock
+        elif name not in self._waiting:
+            self._waiting[name] = self._published.get(name, now - self._settings.scores_every) + self._settings.scores_every
+
+    def due(self, now: int) -> bool:
+        """Whether something may be published."""
+        if self._drifts and self._drifts[0][0] <= now and not self._partition.importing:
+            return True
+        return any(moment <= now for moment in self._waiting.values()) if self._waiting else False
+
+    def publish(self, now: int) -> list[Append]:
+        """Records for every account that is due; their accounts are dirty afterwards."""
+        chosen = dict(self._at_once)
+        self._at_once = {}
+        for name, moment in list(self._waiting.items()):
+            if name in chosen or (moment <= now and len(chosen) < PER_FLUSH):
+                del self._waiting[name]
+                chosen.setdefault(name, 0)
+        while self._drifts and self._drifts[0][0] <= now and not self._partition.importing and len(chosen) < PER_FLUSH:
+            moment, name = heapq.heappop(self._drifts)
+            account = self._table.account(name)
+            if account is not None and account.drift == moment:
+                chosen[name] = max(chosen.get(name, 0), moment)
+        records = [self._record(name, as_of, now) for name, as_of in chosen.items()]
+        self._forget_old(now)
+        return [record for record in records if record is not None]
+
+    def _record(self, name: str, as_of: int, now: int) -> Append | None:
+        account = self._table.account(name)
+        if account is None:
+            return None
+        state = account.state
+        due = state.due
+        # A transition that has come due is its tick's to tell: until then the score is that of the last record.
+        moment = state.clock if due is not None and due <= as_of else max(state.clock, as_of)
+        standings = [standing(state, place, moment) for place in state.places.values()]
+        account.pending = False
+        drifts = [
+            at
+            for place in state.places.values()
+            if place.books and (at := next_drift(place, moment, self._settings.scores_drift)) is not None
+        ]
+        account.drift = min(drifts, default=None)
+        if account.drift is not None:
+            heapq.heappush(self._drifts, (account.drift, name))
+        self._table.put(state)
+        self._published[name] = now
+        topic = self._settings.topic(ACCOUNT_SCORES)
+        value = encode_scored(state, standings, source=self._settings.source, as_of=moment)
+        return Append(topic, self._number, name.encode(), value)
+
+    def _forget_old(self, now: int) -> None:
+        if len(self._published) > 50_000:
+            line = now - self._settings.scores_every
+            self._published = {name: at for name, at in self._published.items() if at > line}

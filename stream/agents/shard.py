@@ -1,0 +1,260 @@
+"""One partition of ``signals`` that this worker owns: records in, appends out. No Faust, no awaiting, no decisions.
+
+A batch becomes one ``Work``: everything that has to be durable before the batch may be called done, in the order in
+which it must be written. What cannot be processed for a reason of ours is parked whole, with its traceback: the batch is
+then worked through again from the stored state, without it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
+from stream.agents.memory import Counted, read_shard, timeline_row
+from stream.agents.refusals import RefusalWatch
+from stream.agents.scores import Scores
+from stream.agents.table import AccountTable, Stored, partition_key
+from stream.metrics import Metrics
+from stream.scoring.engine import Engine, Limits
+from stream.scoring.partition import Partition
+from stream.scoring.profile import compile_profile
+from stream.scoring.values import TierChange
+from stream.settings import Settings
+from stream.transports.records import Append, Record, partition_for
+from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarded, read_mark, rejected_document
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch, a tick's flush or a rescoring brought about."""
+
+    appends: list[Append] = field(default_factory=list)
+    changes: list[tuple[TierChange, bool, int | None]] = field(default_factory=list)
+    """With import flag and, for what a live record caused, that record's append time (ms)."""
+    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    forwards: int = 0
+    scores: int = 0
+    stored: dict[bytes, bytes | None] = field(default_factory=dict)
+    """What to put into the local store once the appends are durable."""
+
+
+class Shard:
+    """The scoring of one partition."""
+
+    def __init__(self, number: int, stored: Stored, settings: Settings, metrics: Metrics) -> None:
+        self.number = number
+        self._stored = stored
+        self._settings = settings
+        self._metrics = metrics
+        self._watch = RefusalWatch(metrics)
+        self._engine = Engine(
+            Limits(horizon=settings.horizon, remembered=settings.remembered, whole=settings.remember == "all")
+        )
+        self._counted = Counted(metrics)
+        self.tick_sent = False
+        """Whether a tick is on its way through the log."""
+        self._load()
+
+    def process(self, records: Sequence[Record], now: int) -> Work:
+        """Apply a batch. ``now``: wall clock, for ``detected_at`` alone."""
+        poisoned: dict[int, str] = {}
+        while True:
+            work = Work()
+            for record in records:
+                if record.offset in poisoned:
+                    self._park(record, poisoned[record.offset], now, work)
+                    continue
+                try:
+                    self._record(record, now, work)
+                except Exception:  # whatever it is, it must neither stop the others nor be lost  # noqa: BLE001
+                    poisoned[record.offset] = traceback.format_exc(limit=-8)
+                    self._load()
+                    break
+            else:
+                return self._closed(work, now)
+
+    def flush(self, now: int) -> Work | None:
+        """Scores that are due to be published, whatever the reason; ``None`` when there are none."""
+        work = Work()
+        return self._closed(work, now) if self.scores.due(now) else None
+
+    def rescore(self, budget: int, now: int) -> Work | None:
+        """Take some accounts through an outstanding profile activation."""
+        if not self.partition.behind:
+            return None
+        work = Work()
+        importing = self.partition.importing
+        self._emit(self.partition.rescore(budget), importing, None, now, work)
+        return self._closed(work, now)
+
+    def committed(self, work: Work, now: int) -> None:
+        """The appends of a work are durable: take it into the local store, and count it."""
+        for key, value in work.stored.items():
+            before = self._stored.get(key)
+            self._counted.stored(key, before, value)
+            if value is not None:
+                self._stored[key] = value
+            elif before is not None:
+                del self._stored[key]
+        self.table.stored()
+        self._counted.work(work, now)
+
+    @property
+    def tick_due(self) -> int | None:
+        """When a tick is wanted: the next moment at which something may be due, unless an import is open."""
+        return None if self.partition.importing or self.tick_sent else self.partition.next_due
+
+    def close(self) -> None:
+        """The partition is no longer ours: its accounts are no longer counted here."""
+        self._counted.clear()
+
+    def _load(self) -> None:
+        """Take up the stored state: after recovery, or after a record that could not be processed."""
+        self._counted.clear()
+        memory = read_shard(self._stored, self.number, self._settings.partitions)
+        self.table = AccountTable(self._stored, memory.names, memory.timeline)
+        self.partition = Partition(self._engine, self.table, memory.timeline)
+        self.partition.clock, self.partition.importing = memory.clock, memory.importing
+        self.partition.restore(memory.dues)
+        self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
+        self._counted.load(memory)
+        self._moved = memory.moved
+        self._rows: dict[bytes, bytes] = {}
+        self._meta: bytes | None = None
+        self._timeline = timeline_row(memory.timeline)
+
+    def _record(self, record: Record, now: int, work: Work) -> None:
+        mark = read_mark(record.value)
+        if mark is not None:
+            self._mark(mark, record, now, work)
+            return
+        incoming = decode(record.value, record.headers, self._resolve)
+        if isinstance(incoming, Refusal):
+            self._refuse(incoming, record, now, work)
+            return
+        signal = incoming.signal
+        key = signal.account.encode()
+        if record.key != key or signal.type == "account_alias":
+            self._forward(incoming, record, work)
+            return
+        self._watch.saw(signal.source, refused=False)
+        time = record.timestamp_ms
+        if self.partition.importing:
+            time = signal.time if incoming.recorded is None else incoming.recorded
+        importing = self.partition.importing
+        effects = self.partition.signal(signal, time)
+        self._emit(effects.changes, importing, record.timestamp_ms, now, work)
+        if effects.refused is not None:
+            refusal = Refusal(effects.refused.reason, effects.refused.message, _sender(incoming))
+            self._refuse(refusal, record, now, work)
+            return
+        outcome = (signal.type, effects.outcome or "")
+        work.outcomes[outcome] = work.outcomes.get(outcome, 0) + 1
+        account = self.table.dirty.get(signal.account)
+        if account is not None:
+            account.applied = record.offset
+            if effects.outcome != "duplicate":
+                self.scores.touch(account, now, changed=bool(effects.changes) and not importing)
+
+    def _resolve(self, account: str) -> str:
+        """The account a name stands for, as far as this partition's log has told: its order decides, so that a replay
+        gives the same history."""
+        return self._moved.get(account, account)
+
+    def _mark(self, mark: Mark, record: Record, now: int, work: Work) -> None:
+        time, importing = record.timestamp_ms, self.partition.importing
+        match mark.kind:
+            case "tick":
+                self.tick_sent = False
+                self._emit(self.partition.tick(time), importing, None, now, work)
+            case "alias":
+                self._moved[mark.data["old"]] = mark.data["canonical"]
+                self._rows[partition_key(f"alias/{mark.data['old']}", self.number)] = mark.data["canonical"].encode()
+            case "profile_activated":
+                self.partition.activate(compile_profile(mark.data["profile"]), time)
+            case "profile_retired":
+                self.partition.retire(mark.data["profile"], time)
+            case "import_opened":
+                self._emit(self.partition.open_import(time), importing, None, now, work)
+            case "import_closed":
+                self._emit(self.partition.close_import(time), importing, None, now, work)
+
+    def _emit(
+        self, changes: Sequence[TierChange], importing: bool, appended: int | None, now: int, work: Work  # noqa: FBT001
+    ) -> None:
+        topic = self._settings.topic(TIER_CHANGES)
+        for change in changes:
+            value = encode_change(change, source=self._settings.source, importing=importing, detected_at=now)
+            work.appends.append(Append(topic, self.number, change.account.encode(), value))
+            work.changes.append((change, importing, appended))
+            account = self.table.dirty.get(change.account)
+            if account is not None:
+                self.scores.touch(account, now, changed=not importing)
+
+    def _refuse(self, refusal: Refusal, record: Record, now: int, work: Work) -> None:
+        source = (refusal.envelope or {}).get("source")
+        if isinstance(source, str):
+            self._watch.saw(source[:200], refused=True)
+        document = rejected_document(
+            refusal,
+            raw=record.value or b"",
+            key=record.key,
+            headers=record.headers,
+            origin={"topic": record.topic, "partition": record.partition, "offset": record.offset},
+            rejected_at=now,
+        )
+        topic = self._settings.topic(REJECTED)
+        work.appends.append(Append(topic, self.number, record.key, orjson.dumps(document)))
+        work.refused[refusal.reason] = work.refused.get(refusal.reason, 0) + 1
+
+    def _park(self, record: Record, trace: str, now: int, work: Work) -> None:
+        message = f"the record could not be processed; this is a fault of Tierline, please report it:\n{trace}"
+        self._refuse(Refusal("unexpected", message), record, now, work)
+
+    def _forward(self, incoming: Incoming, record: Record, work: Work) -> None:
+        """Not keyed by its canonical account, or not for this topic: append it where it belongs."""
+        signal = incoming.signal
+        key = signal.account.encode()
+        alias = signal.type == "account_alias"
+        partition = 0 if alias else partition_for(key, self._settings.partitions)
+        topic = self._settings.topic(ACCOUNTS if alias else SIGNALS)
+        value = forwarded(record.value or b"", record.headers, None if alias else signal.account)
+        work.appends.append(Append(topic, partition, key, value))
+        work.forwards += 1
+
+    def _closed(self, work: Work, now: int) -> Work:
+        """Add the published scores and the changed states, in the order in which they are to be written."""
+        scored = self.scores.publish(now)
+        work.scores = len(scored)
+        work.appends += scored
+        topic = self._settings.topic(ACCOUNT_STATE)
+        for account in self.table.dirty.values():
+            self._counted.moved(account)
+        for key, value in (*self.table.writes(), *self._partition_rows()):
+            work.appends.append(Append(topic, self.number, key, value))
+            work.stored[key] = value
+        return work
+
+    def _partition_rows(self) -> list[tuple[bytes, bytes]]:
+        rows = list(self._rows.items())
+        self._rows = {}
+        meta = orjson.dumps({"v": 1, "clock": self.partition.clock, "importing": self.partition.importing})
+        if meta != self._meta:
+            self._meta = meta
+            rows.append((partition_key("clock", self.number), meta))
+        timeline = timeline_row(self.partition.timeline)
+        if timeline != self._timeline:
+            self._timeline = timeline
+            rows.append((partition_key("timeline", self.number), orjson.dumps(timeline)))
+        return rows
+
+
+def _sender(incoming: Incoming) -> dict[str, Any]:
+    signal = incoming.signal
+    return {"id": signal.id, "source": signal.source, "type": signal.type, "subject": signal.account}

@@ -1,0 +1,124 @@
+"""The account table: stored bytes on one side, live states on the other. Only the scoring agent writes it.
+
+One record an account holds the header of its state; sealed chunks of older signals have records of their own, under
+``account NUL number``. What belongs to a partition as a whole is under keys that begin with NUL.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any
+
+import orjson
+
+from stream.scoring.engine import Timeline
+from stream.scoring.state import AccountState
+
+NUL = b"\x00"
+
+Stored = MutableMapping[bytes, bytes]
+
+
+class Account:
+    """A live state with what the shell keeps beside it."""
+
+    __slots__ = ("applied", "drift", "pending", "state", "tiers")
+
+    def __init__(self, state: AccountState, extra: dict[str, Any] | None = None) -> None:
+        self.state = state
+        extra = extra or {}
+        self.applied: int = extra.get("applied", -1)
+        """Offset of the last record of ``signals`` applied to it."""
+        self.pending: bool = extra.get("pending", False)
+        """Whether its published score is behind."""
+        self.drift: int | None = extra.get("drift")
+        """When time alone will have moved its score far enough to be published again."""
+        self.tiers: dict[str, str | None] = {}
+        """As last counted in the metrics."""
+
+    def extra(self) -> dict[str, Any]:
+        """What is stored beside the state."""
+        return {"applied": self.applied, "pending": self.pending, "drift": self.drift}
+
+
+class AccountTable:
+    """The accounts of one partition over the stored bytes of all. Fulfils ``Accounts`` of the core."""
+
+    def __init__(self, stored: Stored, names: set[str], timeline: Timeline, cached: int = 20_000) -> None:
+        self._stored = stored
+        self._names = names
+        self._timeline = timeline
+        self._cached = cached
+        self._live: OrderedDict[str, Account] = OrderedDict()
+        self.dirty: dict[str, Account] = {}
+        """Accounts changed since the last ``writes``."""
+
+    def get(self, account: str) -> AccountState | None:
+        """The live state of an account."""
+        found = self.account(account)
+        return found.state if found else None
+
+    def account(self, name: str) -> Account | None:
+        """The live account, read from its stored form where needed."""
+        found = self._live.get(name)
+        if found is not None:
+            self._live.move_to_end(name)
+            return found
+        raw = self._stored.get(name.encode())
+        if raw is None:
+            return None
+        found = self._read(name, raw)
+        self._live[name] = found
+        return found
+
+    def put(self, state: AccountState) -> None:
+        """A state was changed, or is new."""
+        found = self._live.get(state.account)
+        if found is None:
+            found = self._live[state.account] = Account(state)
+            self._names.add(state.account)
+        self.dirty[state.account] = found
+
+    def names(self) -> Iterable[str]:
+        """Every account of the partition."""
+        return self._names
+
+    def writes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Keys and values to store for what changed (``None``: delete). The caller stores them, then calls ``stored``."""
+        for name, found in self.dirty.items():
+            header, chunks = found.state.to_stored()
+            key = name.encode()
+            for number, rows in chunks.items():
+                yield _chunk_key(key, number), None if rows is None else orjson.dumps(rows)
+            yield key, orjson.dumps({**header, **found.extra()})
+
+    def stored(self) -> None:
+        """What ``writes`` gave is durable. Forget the live states that have not been touched for longest."""
+        self.dirty = {}
+        while len(self._live) > self._cached:
+            self._live.popitem(last=False)
+
+    def _read(self, name: str, raw: bytes) -> Account:
+        header = orjson.loads(raw)
+        key = name.encode()
+        chunks = {number: orjson.loads(self._stored[_chunk_key(key, number)]) for number in header["chunks"]}
+        state = AccountState.from_stored(header, chunks, self._timeline.at(header["epoch"]))
+        state.build()
+        account = Account(state, header)
+        account.tiers = {place.profile.name: place.tier for place in state.places.values()}
+        return account
+
+
+def _chunk_key(account: bytes, number: int) -> bytes:
+    return account + NUL + str(number).encode()
+
+
+def is_account(key: bytes) -> bool:
+    """Whether a stored key is an account's header."""
+    return NUL not in key
+
+
+def partition_key(name: str, partition: int) -> bytes:
+    """The key of something that belongs to a partition as a whole."""
+    return NUL + name.encode() + NUL + str(partition).encode()

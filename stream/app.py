@@ -1,0 +1,237 @@
+"""The application: which agents run on which topics, and the beat that ticks, publishes and rescores between batches.
+
+``create_app(settings)`` builds it; nothing happens on import. The agents are thin loops: what a batch means is decided in
+``agents/shard.py`` and ``agents/intake.py``, and below them in the pure core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import faust
+import orjson
+
+from schemas.topics import ACCOUNT_STATE, ALIASES, INTAKE, SIGNALS, TOPICS
+from stream.agents.activation import activation, in_force
+from stream.agents.intake import Intake
+from stream.agents.shard import Shard, Work
+from stream.agents.table import Stored
+from stream.identity import Aliases
+from stream.metrics import Metrics
+from stream.profiles import LoadedProfile
+from stream.settings import Settings
+from stream.topology import GROUP, open_log, partitions_of
+from stream.transports.batching import Batch, BatchLimits, StaleBatch, batch_topic
+from stream.transports.embedded import broker_url
+from stream.transports.errors import LogError
+from stream.transports.records import Append
+from stream.web.health import Health, mount
+from stream.wire import encode_mark
+
+T = TypeVar("T")
+log = logging.getLogger("tierline")
+
+BEAT = 0.1
+"""Seconds between two looks at what is due."""
+RESCORED_AT_ONCE = 500
+"""Accounts taken through a profile activation between two batches."""
+RETRY = 1.0
+"""Seconds before a failed commit is tried again."""
+
+
+class Worker:
+    """The parts of a running worker that agents, beat and web pages share."""
+
+    def __init__(self, settings: Settings, profiles: Sequence[LoadedProfile], metrics: Metrics) -> None:
+        self.settings = settings
+        self.profiles = profiles
+        self.metrics = metrics
+        self.health = Health()
+        self.aliases = Aliases()
+        self.shards: dict[int, Shard] = {}
+        self.app = _faust_app(settings)
+        self.stored: Stored = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+
+    def lock(self, partition: int) -> asyncio.Lock:
+        """Held from reading a partition's states until what came of it is durable."""
+        return self._locks.setdefault(partition, asyncio.Lock())
+
+    def shard(self, partition: int) -> Shard:
+        """The shard of a partition; taken up from the recovered table when first asked for."""
+        shard = self.shards.get(partition)
+        if shard is None:
+            shard = self.shards[partition] = Shard(partition, self.stored, self.settings, self.metrics)
+        return shard
+
+    async def prepare(self) -> None:
+        """Before anything is consumed: learn the aliases, and bring the profile directory into force."""
+        with open_log(self.settings) as opened:
+            for record in opened.scan_latest(self.settings.topic(ALIASES)):
+                if record.key and record.value:
+                    self.aliases.add(record.key.decode(), _canonical(record.value))
+            rows = [(r.key or b"", r.value or b"") for r in opened.scan_latest(self.settings.topic("profiles"))]
+            appends, told = activation(self.profiles, in_force(rows), self.settings, _now())
+            opened.append(appends)
+        for sentence in told:
+            log.info(sentence)
+
+    async def score(self, batches: AsyncIterable[Batch]) -> None:
+        """The scoring agent's loop."""
+        async for batch in batches:
+            began = time.perf_counter()
+            partition = batch.tp.partition
+            async with self.lock(partition):
+                shard = self.shard(partition)
+                work = shard.process(batch.records, _now())
+                if await self._durable(lambda work=work, batch=batch: self._commit(work.appends, batch)):  # type: ignore[misc]
+                    shard.committed(work, _now())
+            self._timed("score", began, len(batch))
+
+    async def take_in(self, batches: AsyncIterable[Batch], topic: str) -> None:
+        """The loop of an intake agent."""
+        intake = Intake(self.settings, self.aliases, self.metrics)
+        async for batch in batches:
+            began = time.perf_counter()
+            taken = intake.process(batch.records, _now())
+            if await self._durable(lambda taken=taken, batch=batch: self._commit(taken.appends, batch)):  # type: ignore[misc]
+                intake.committed(taken, topic)
+            self._timed("intake", began, len(batch))
+
+    async def beat(self) -> None:
+        """Between batches: tick what is due, publish scores, rescore after an activation."""
+        while not self.app.should_stop:
+            await asyncio.sleep(BEAT)
+            if not self.health.recovered:
+                continue
+            for partition in range(self.settings.partitions):
+                await self._beat(partition)
+            self._gauges()
+
+    async def _beat(self, partition: int) -> None:
+        async with self.lock(partition):
+            shard = self.shard(partition)
+            now = _now()
+            for work in (shard.rescore(RESCORED_AT_ONCE, now), shard.flush(now)):
+                if work is not None:
+                    await self._keep(shard, work)
+            due = shard.tick_due
+            if due is not None and due <= now:
+                value = encode_mark("tick", {}, source=self.settings.source, time=now, id_=f"tick/{partition}/{now}")
+                shard.tick_sent = True
+                await self._durable(
+                    lambda: self._append([Append(self.settings.topic(SIGNALS), partition, None, value)])
+                )
+
+    async def _keep(self, shard: Shard, work: Work) -> None:
+        if await self._durable(lambda: self._append(work.appends)):
+            shard.committed(work, _now())
+
+    async def _commit(self, appends: Sequence[Append], batch: Batch) -> None:
+        await self.app.transport.commit_batch(appends, batch)
+        self.health.positions[batch.tp] = batch.end
+
+    async def _append(self, appends: Sequence[Append]) -> None:
+        await self.app.transport.append(appends)
+
+    async def _durable(self, write: Callable[[], Awaitable[None]]) -> bool:
+        """Write until it is durable. False: the batch is not ours any more, nothing was written."""
+        while True:
+            try:
+                await write()
+            except StaleBatch:
+                self.shards.clear()  # somebody else's states by now: read them anew when they are ours again
+                return False
+            except LogError as error:
+                # Nothing is skipped and nothing lost: a full disk is waited for.
+                self.metrics.retries.inc()
+                self.health.trouble = str(error)
+                log.error("%s", error)  # noqa: TRY400  (the message says it; a traceback would bury it)
+                await asyncio.sleep(RETRY)
+            else:
+                self.health.trouble = None
+                return True
+
+    def _timed(self, agent: str, began: float, records: int) -> None:
+        self.metrics.batch.labels(agent).observe(time.perf_counter() - began)
+        self.metrics.batch_records.labels(agent).observe(records)
+
+    def _gauges(self) -> None:
+        self.metrics.rescoring.set(sum(shard.partition.behind for shard in self.shards.values()))
+        self.metrics.importing.set(sum(shard.partition.importing for shard in self.shards.values()))
+        consumer = self.app.consumer
+        for tp in consumer.assignment():
+            name = tp.topic.removeprefix(self.settings.topic_prefix)
+            end, position = consumer.highwater(tp), self.health.positions.get(tp)
+            if name in TOPICS and not TOPICS[name].internal and position is not None:
+                self.metrics.lag.labels(name, str(tp.partition)).set(max(0, end - position))
+
+
+def create_app(
+    settings: Settings, profiles: Sequence[LoadedProfile], metrics: Metrics | None = None
+) -> faust.App:
+    """The worker as a Faust app; ``app.worker`` is its ``Worker``."""
+    worker = Worker(settings, profiles, metrics or Metrics())
+    app = worker.app
+    app.worker = worker
+    changelog = app.topic(
+        settings.topic(ACCOUNT_STATE), key_type=bytes, value_type=bytes, partitions=settings.partitions, compacting=True
+    )
+    table = app.Table(
+        "accounts", key_type=bytes, value_type=bytes, partitions=settings.partitions, changelog_topic=changelog
+    )
+    worker.stored = table.data
+
+    def agent(name: str, loop: Callable[[Any], Awaitable[None]]) -> None:
+        topic = batch_topic(app, settings.topic(name), partitions=partitions_of(settings, name))
+        app.agent(topic, name=name.replace(".", "-"))(loop)
+
+    agent(SIGNALS, worker.score)
+    for name in INTAKE:
+        agent(name, _intake(worker, name))
+
+    @table.on_recover  # type: ignore[untyped-decorator]
+    async def recovered() -> None:
+        worker.health.recovered = True
+
+    app.task(worker.beat)
+    mount(app, worker)
+    return app
+
+
+def _intake(worker: Worker, name: str) -> Callable[[Any], Awaitable[None]]:
+    async def take_in(batches: Any) -> None:
+        await worker.take_in(batches, name)
+
+    return take_in
+
+
+def _faust_app(settings: Settings) -> faust.App:
+    app = faust.App(
+        GROUP,
+        broker=broker_url(settings.path),
+        env={},
+        store="memory://",
+        topic_partitions=settings.partitions,
+        topic_disable_leader=True,
+        stream_wait_empty=True,
+        web_enabled=True,
+        web_bind=settings.web_host,
+        web_port=settings.web_port,
+        web_host=settings.web_host,
+    )
+    app.transport.limits = BatchLimits(records=settings.batch)
+    return app
+
+
+def _canonical(value: bytes) -> str:
+    canonical: str = orjson.loads(value)["canonical"]
+    return canonical
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,32 @@
+"""``tierline run``: the worker, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from stream.settings import load_settings
+
+
+@click.command("run")
+@click.option("--profiles", type=click.Path(path_type=Path), help="Directory of profiles (TIERLINE_PROFILES).")
+@click.option("--broker", help="Where the log is: sqlite:///file (TIERLINE_BROKER).")
+@click.option("--web-port", type=int, help="Port of /metrics, /healthz, /readyz (TIERLINE_WEB_PORT).")
+@click.option("-v", "--verbose", is_flag=True, help="Log what the runtime does, too.")
+def command(profiles: Path | None, broker: str | None, web_port: int | None, *, verbose: bool) -> None:
+    """Serve: read signals, keep scores, emit tier changes. Stops on SIGTERM or Ctrl-C, finishing what it holds.
+
+    The profiles in the directory are brought into force at the start. Exit codes: 0 stopped, 1 could not start.
+    """
+    from stream.profiles import load_profiles
+    from stream.worker import serve
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
+    )
+    for name in ("faust", "mode", "aiohttp"):
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
+    settings = load_settings(profiles=profiles, broker=broker, web_port=web_port)
+    serve(settings, load_profiles(settings.profiles))

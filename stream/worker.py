@@ -1,0 +1,55 @@
+"""Running the app as a process: one event loop, signals handled, the lock taken before anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from stream.app import create_app
+from stream.profiles import LoadedProfile
+from stream.settings import Settings
+from stream.topology import open_log
+
+log = logging.getLogger("tierline")
+
+
+def serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
+    """Run a worker until SIGTERM or SIGINT. Raises LogError or ProfileErrors where it cannot start."""
+    asyncio.run(_serve(settings, profiles))
+
+
+async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
+    open_log(settings).close()
+    app = create_app(settings, profiles)
+    app.transport.lock_worker()
+    try:
+        await app.worker.prepare()
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await app.start()
+        log.info("running on %s, pages on http://%s:%s", settings.broker, settings.web_host, settings.web_port)
+        crashed = loop.create_task(_crash(app))
+        stopped = loop.create_task(stop.wait())
+        await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (crashed, stopped):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        log.info("stopping")
+        await app.stop()
+        if app.crash_reason is not None:
+            log.critical("the worker stopped: %r", app.crash_reason)
+            sys.exit(1)
+    finally:
+        app.transport.close()
+        app.transport.unlock_worker()
+
+
+async def _crash(app: object) -> None:
+    await app._crashed.wait()  # type: ignore[attr-defined]  # noqa: SLF001  (the runtime offers no public way to wait for it)
