@@ -33,6 +33,7 @@ class BatchingConsumer(Consumer):
         self._window: defaultdict[TP, deque[int]] = defaultdict(deque)
         self._open: defaultdict[TP, dict[int, Batch]] = defaultdict(dict)
         self._seeks = 0
+        self._unsought: set[TP] = set()  # assigned, and nobody has said yet from where to read
         self._wake = asyncio.Event()
         super().__init__(*args, **kwargs)
 
@@ -65,7 +66,7 @@ class BatchingConsumer(Consumer):
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode means asyncio's Event too
             return
         generation, seeks = self.app.consumer_generation_id, self._seeks
-        wanted = {tp for tp in self._get_active_partitions() if self._has_room(tp)}
+        wanted = {tp for tp in self._get_active_partitions() if tp not in self._unsought and self._has_room(tp)}
         if not wanted:
             await self.rest(1.0)
             return
@@ -76,6 +77,7 @@ class BatchingConsumer(Consumer):
                 or self._seeks != seeks
                 or self.app.consumer_generation_id != generation
                 or tp in self._paused_partitions
+                or tp in self._unsought
             ):
                 self._give_back(tp, records)
             elif records:
@@ -209,9 +211,18 @@ class BatchingConsumer(Consumer):
     # Flow
 
     async def perform_seek(self) -> None:
-        """Reads on from the committed positions."""
-        self._forget(self.assignment())
+        """Reads on from the committed positions.
+
+        Faust lets the flow go on before and while it seeks: what it would read then is from another place.
+        """
+        tps = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
+        self._unsought |= tps
+        self._forget(tps)
         await super().perform_seek()
+        self._sought(tps)
+
+    def _sought(self, tps: Iterable[TP]) -> None:
+        self._unsought.difference_update(tps)
         self._wake.set()
 
     def resume_flow(self) -> None:
@@ -228,6 +239,12 @@ class BatchingConsumer(Consumer):
         """An agent has caught up."""
         super().on_buffer_drop(tp)
         self._wake.set()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Nothing is read of them until their positions are known."""
+        self._unsought = set(assigned)
+        self._forget(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Lets agents finish what they hold and commits it; only then are the acknowledgements dropped."""

@@ -161,7 +161,7 @@ class EmbeddedConsumer(BatchingConsumer):
         for tp, offset in partitions.items():
             self._positions[tp] = offset
             self._read_offset[tp] = offset or None
-        self._wake.set()
+        self._sought(partitions)
 
     async def _seek(self, partition: TP, offset: int) -> None:
         await self.seek_wait({partition: offset})

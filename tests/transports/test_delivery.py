@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from typing import Any
 
 import faust
 import pytest
@@ -91,6 +92,30 @@ async def test_restart_resumes_after_the_last_settled(rig: Rig, how: str) -> Non
         await until(lambda: len(second) >= 100)
         await asyncio.sleep(0.1)
     assert second.values(0) == [b"%d" % n for n in range(500, 600)]
+
+
+async def test_nothing_is_read_before_the_position_is_known(rig: Rig) -> None:
+    """Faust lets records flow while it still looks up the positions; none is delivered from anywhere else."""
+    rig.create("in", 2)
+    rig.append(numbered("in", 0, 100))
+    first, second = Seen(), Seen()
+    async with running(batch_app(rig, first)):
+        await until(lambda: len(first) >= 100)
+    rig.append(numbered("in", 0, 10, start=100))
+    app = batch_app(rig, second)
+    seek = app.consumer.seek_to_committed
+
+    async def slow_seek() -> Any:
+        await asyncio.sleep(0.3)
+        found = await seek()
+        await asyncio.sleep(0.3)
+        return found
+
+    app.consumer.seek_to_committed = slow_seek
+    async with running(app):
+        await until(lambda: len(second) >= 10)
+        await asyncio.sleep(0.1)
+    assert second.values(0) == [b"%d" % n for n in range(100, 110)]
 
 
 async def test_unsettled_comes_again(rig: Rig) -> None:
