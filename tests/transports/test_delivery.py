@@ -103,6 +103,7 @@ async def test_nothing_is_read_before_the_position_is_known(rig: Rig) -> None:
         await until(lambda: len(first) >= 100)
     rig.append(numbered("in", 0, 10, start=100))
     app = batch_app(rig, second)
+    app.Table("kept", key_type=bytes, value_type=bytes, partitions=2)  # with a table the flow is open already
     seek = app.consumer.seek_to_committed
 
     async def slow_seek() -> Any:
