@@ -28,6 +28,7 @@ class ShardMemory:
     timeline: Timeline
     clock: int = 0
     importing: bool = False
+    outside: int = 0
     names: set[str] = field(default_factory=set)
     dues: list[tuple[str, int | None, int]] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
@@ -44,7 +45,7 @@ def read_shard(stored: Stored, number: int, partitions: int) -> ShardMemory:
     raw = stored.get(partition_key("clock", number))
     if raw is not None:
         meta = orjson.loads(raw)
-        memory.clock, memory.importing = meta["clock"], meta["importing"]
+        memory.clock, memory.importing, memory.outside = meta["clock"], meta["importing"], meta["outside"]
     for key, value in stored.items():
         if key.startswith(ALIAS):
             name, _, owner = key[len(ALIAS) :].partition(b"\x00")

@@ -120,7 +120,8 @@ class Shard:
         memory = read_shard(self._stored, self.number, self._settings.partitions)
         self.table = AccountTable(self._stored, memory.names, memory.timeline)
         self.partition = Partition(self._engine, self.table, memory.timeline)
-        self.partition.clock, self.partition.importing = memory.clock, memory.importing
+        self.partition.clock, self.partition.outside = memory.clock, memory.outside
+        self.partition.importing = memory.importing
         self.partition.restore(memory.dues)
         self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
         self._counted.load(memory)
@@ -177,9 +178,9 @@ class Shard:
                 self._moved[mark.data["old"]] = mark.data["canonical"]
                 self._rows[partition_key(f"alias/{mark.data['old']}", self.number)] = mark.data["canonical"].encode()
             case "profile_activated":
-                self.partition.activate(compile_profile(mark.data["profile"]), time)
+                self.partition.activate(compile_profile(mark.data["profile"]), self.partition.clock if importing else time)
             case "profile_retired":
-                self.partition.retire(mark.data["profile"], time)
+                self.partition.retire(mark.data["profile"], self.partition.clock if importing else time)
             case "import_opened":
                 self._emit(self.partition.open_import(time), importing, None, now, work)
             case "import_closed":
@@ -244,7 +245,10 @@ class Shard:
     def _partition_rows(self) -> list[tuple[bytes, bytes]]:
         rows = list(self._rows.items())
         self._rows = {}
-        meta = orjson.dumps({"v": 1, "clock": self.partition.clock, "importing": self.partition.importing})
+        partition = self.partition
+        meta = orjson.dumps(
+            {"v": 1, "clock": partition.clock, "importing": partition.importing, "outside": partition.outside}
+        )
         if meta != self._meta:
             self._meta = meta
             rows.append((partition_key("clock", self.number), meta))

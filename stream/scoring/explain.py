@@ -137,8 +137,9 @@ def describe(type_: str, data: Mapping[str, Any]) -> str:
             return f"took part in {get('event')}"
         case "account_update":
             facts = data.get("facts")
-            names = ", ".join(sorted(map(_text, facts))) if isinstance(facts, Mapping) else "facts"
-            return f"facts updated: {names}"
+            names = sorted(map(_text, facts)) if isinstance(facts, Mapping) else []
+            more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+            return f"facts updated: {', '.join(names[:3] if more else names)}{more}"
         case "opportunity_outcome":
             return f"opportunity {get('stage')}"
         case _:

@@ -1,7 +1,7 @@
 """One partition of the canonical log, applied record by record: accounts, profile activations, ticks, imports.
 
 Everything that orders history is a record in the partition, so the same log gives the same history. A record time
-smaller than its predecessor counts as its predecessor.
+smaller than its predecessor counts as its predecessor; an import has an order of its own, which may lie in the past.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Partition:
         """The greatest record time seen."""
         self.importing = False
         """Whether history is being brought in: no ticks, and changes say so."""
+        self.outside = 0
+        """While importing: the greatest record time before the import."""
         self._heap: list[tuple[int, str]] = []
         self._due: dict[str, int] = {}
         self._behind: list[str] = []
@@ -85,14 +87,17 @@ class Partition:
 
     def open_import(self, time: int) -> list[TierChange]:
         """History is brought in from here on. First everything due is emitted."""
-        changes = [] if self.importing else [*self.rescore(), *self._pass(self._at(time))]
-        self.importing = True
+        if self.importing:
+            return []
+        changes = [*self.rescore(), *self._pass(self._at(time))]
+        self.importing, self.outside, self.clock = True, self.clock, 0
         return changes
 
     def close_import(self, time: int) -> list[TierChange]:
         """The import is over; what came due up to now still belongs to it. Its changes are the caller's to mark."""
         if not self.importing:
             return []
+        self.clock = max(self.clock, self.outside)
         changes = [*self.rescore(), *self._pass(self._at(time))]
         self.importing = False
         return changes

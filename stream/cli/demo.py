@@ -1,0 +1,172 @@
+"""``tierline demo``: a market through the whole system, in under a minute."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+
+from schemas.times import format_time
+from schemas.topics import REJECTED, TIER_CHANGES
+from stream.demo.feed import Feed, example_profiles, real, simulated
+from stream.demo.screen import Screen
+from stream.demo.summary import Ledger, judge, tell
+from stream.demo.worker import WorkerFailed, check, free_port, lag, running
+from stream.profiles import load_profiles
+from stream.settings import Settings, load_settings
+from stream.sources.formats import FORMATS, detect
+from stream.sources.simulated import Market, simulate
+from stream.topology import open_log
+from stream.transports.log import EmbeddedLog
+
+DAY = 86_400_000
+
+
+@click.command("demo")
+@click.option("--accounts", default=2_000, show_default=True, type=click.IntRange(1, 200_000), help="Simulated companies.")
+@click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3_650), help="Simulated days, up to today.")
+@click.option("--seed", default=7, show_default=True, help="Another seed is another market.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Real companies instead: a folder of public data.")
+@click.option("--profiles", type=click.Path(exists=True, path_type=Path), help="Profiles to run (default: the demo's own).")
+@click.option(
+    "--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("tierline-demo"), show_default=True,
+    help="Where the log goes; an earlier demo's is replaced.",
+)  # fmt: skip
+def command(accounts: int, days: int, seed: int, data: Path | None, profiles: Path | None, folder: Path) -> None:
+    """Run a simulated market, or real companies, through the whole system and watch tiers change.
+
+    It is the real worker on a fresh log. Exit codes: 0 it ran through, 1 it could not.
+    """
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    market = None
+    if data is None:
+        start = time.time_ns() // 1_000_000 // DAY * DAY - days * DAY
+        market = simulate(accounts, days, seed, start)
+        feed = simulated(market)
+        profiles = profiles or example_profiles("demo")
+        console.print(f"A simulated market: {accounts:,} invented companies, {days} days up to today, seed {seed}.")
+    else:
+        format_ = detect(data)
+        if format_ is None:
+            raise click.UsageError(f"{data} is in none of the formats known: {', '.join(FORMATS)}")
+        feed = real(data, format_)
+        profiles = profiles or example_profiles("yc")
+        console.print(f"Real companies: {data} ({format_.reads}).")
+    settings = _fresh(folder, profiles)
+    try:
+        _run(console, settings, feed, market, folder)
+    except WorkerFailed as error:
+        console.print(str(error), markup=False)
+        sys.exit(1)
+
+
+def _fresh(folder: Path, profiles: Path) -> Settings:
+    marker = folder / ".tierline-demo"
+    if folder.exists() and any(folder.iterdir()):
+        if not marker.exists():
+            raise click.UsageError(f"{folder} is not empty and not an earlier demo's; choose another --dir")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    broker = f"sqlite:///{(folder / 'tierline.db').absolute()}"
+    return load_settings({}, broker=broker, profiles=profiles.absolute(), web_port=free_port())
+
+
+def _run(console: Console, settings: Settings, feed: Feed, market: Market | None, folder: Path) -> None:
+    loaded = load_profiles(settings.profiles)
+    ladder = [str(tier["name"]) for tier in loaded[0].document["tiers"]]
+    output = folder / "worker.log"
+    with open_log(settings) as log, open_log(settings) as feeding, running(settings, output) as process:
+        ledger = Ledger(first=ladder[0])
+        tail = Tail(log, settings.topic(TIER_CHANGES), settings.partitions)
+        while log.position("tierline", settings.topic("signals"), 0) is None and process.poll() is None:
+            time.sleep(0.05)  # the profile's activation is the first record: then it is up
+        began = time.perf_counter()
+        feed.start(settings, feeding)
+        seen: list[dict[str, Any]] = []
+        with Screen(console, feed.total) as screen:
+            while True:
+                time.sleep(0.1)
+                check(process, output)
+                done, waiting = feed.done.is_set(), lag(log, settings)
+                fresh = list(tail.read())
+                seen += fresh
+                # what time alone does between the end of the data and today comes last; it is no news
+                screen.show(max(0, feed.sent - waiting), [c for c in fresh if c["effective_at"] <= format_time(feed.last)])
+                if done and waiting == 0 and not fresh:
+                    break
+        seconds = time.perf_counter() - began
+        if feed.error is not None:
+            raise feed.error
+        ledger.until = max(feed.last, market.end_ms if market else 0)
+        for change in sorted(seen, key=lambda change: (change["effective_at"], change["sequence"])):
+            if change["profile"] == loaded[0].name:
+                ledger.take(change)
+        rejected = _rejected(log, settings)
+        known = {key.split(b"\x00")[0] for key in _accounts(log, settings)}
+        tell(
+            console, ledger, signals=feed.sent, rejected=rejected, accounts=len(known), tiers=ladder, lowest=ladder[-1],
+            seconds=seconds, end=ledger.until,
+        )  # fmt: skip
+    if market is not None:
+        judge(console, ledger, market.truth, market.truth, market.start_ms, market.end_ms)
+    if feed.report is not None:
+        console.print()
+        for line in feed.report.lines():
+            console.print(line, markup=False, highlight=False)
+    _next(console, settings, ledger)
+
+
+def _accounts(log: EmbeddedLog, settings: Settings) -> Iterator[bytes]:
+    for record in log.scan_latest(settings.topic("account-state")):
+        if record.key and not record.key.startswith(b"\x00"):
+            yield record.key
+
+
+def _rejected(log: EmbeddedLog, settings: Settings) -> Counter[str]:
+    topic = settings.topic(REJECTED)
+    tail = Tail(log, topic, settings.partitions, whole=True)
+    return Counter(document["reason"] for document in tail.read())
+
+
+def _next(console: Console, settings: Settings, ledger: Ledger) -> None:
+    hottest = next((account for account, tier in ledger.tiers.items() if tier == ledger.first), "ACCOUNT")
+    path = Path(settings.broker.removeprefix("sqlite:///"))
+    try:
+        broker = f"sqlite:///{path.relative_to(Path.cwd())}"
+    except ValueError:
+        broker = settings.broker
+    console.print("\nThe log is kept. Three things to try on it:")
+    for line in (
+        f"export TIERLINE_BROKER={broker}",
+        "tierline accounts --sort score",
+        f"tierline explain {hottest}",
+        f"TIERLINE_PROFILES={settings.profiles} tierline run",
+    ):
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+class Tail:
+    """Follows a topic of JSON documents; for events, their ``data``."""
+
+    def __init__(self, log: EmbeddedLog, topic: str, partitions: int, *, whole: bool = False) -> None:
+        self._log, self._topic, self._whole = log, topic, whole
+        self._offsets = dict.fromkeys(range(partitions), 0)
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """What came since the last call."""
+        for partition, offset in self._offsets.items():
+            while records := self._log.read(self._topic, partition, offset, 4_096):
+                offset = records[-1].offset + 1  # noqa: PLW2901  (the loop's own cursor)
+                self._offsets[partition] = offset
+                for record in records:
+                    document = orjson.loads(record.value or b"{}")
+                    yield document if self._whole else document["data"]
