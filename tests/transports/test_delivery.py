@@ -103,7 +103,9 @@ async def test_nothing_is_read_before_the_position_is_known(rig: Rig) -> None:
         await until(lambda: len(first) >= 100)
     rig.append(numbered("in", 0, 10, start=100))
     app = batch_app(rig, second)
-    app.Table("kept", key_type=bytes, value_type=bytes, partitions=2)  # with a table the flow is open already
+    app.Table("kept", key_type=bytes, value_type=bytes, partitions=2)
+    rig.create("group-kept-changelog", 2, compact=True)
+    rig.append([keyed("group-kept-changelog", b"a")])  # with something to recover, reading has begun already
     seek = app.consumer.seek_to_committed
 
     async def slow_seek() -> Any:
