@@ -46,6 +46,7 @@ def convert(path: Path, *, report: Report) -> Iterator[dict[str, Any]]:
             report.bad_line(path.name, number, str(error))
             continue
         report.made[record["type"].removeprefix(TYPE_PREFIX)[:60]] += 1
+        report.line = number
         yield record
 
 

@@ -39,6 +39,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     bad_lines: list[BadLine] = field(default_factory=list)
     bad_line_count: int = 0
+    line: int = 0
+    """The line that the record given last stands on; 0 where records are not a line each."""
 
     def saw(self, what: str, count: int = 1) -> None:
         """Something was read: lines, companies, filings."""

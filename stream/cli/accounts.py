@@ -1,0 +1,152 @@
+"""``tierline accounts``: who is in which tier now, and why."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from stream.cli.options import broker_option, exits, json_option
+from stream.cli.tables import Problem, cell, clean, console, day, many, points, print_json, table
+from stream.holding import worker_of
+from stream.reading import open_to_read, scored
+from stream.scoring.values import DISQUALIFIED
+from stream.settings import Settings, load_settings
+from stream.transports.log import EmbeddedLog
+
+SHOWN = 50
+Row = dict[str, Any]
+
+_LAST = "9999"  # after every moment, as text
+SORTS: dict[str, Callable[[Row], Any]] = {
+    "score": lambda row: (row["tier"] == DISQUALIFIED, -row["score"], row["account"]),
+    "account": lambda row: (row["account"], row["profile"]),
+    "since": lambda row: (_reversed(row["since"]), row["account"]),
+    "next": lambda row: (row["next_transition_at"] or _LAST, row["account"]),
+}
+
+
+@click.command("accounts")
+@click.option("--profile", help="Only this profile.")
+@click.option("--tier", help="Only this tier.")
+@click.option(
+    "--sort",
+    type=click.Choice(list(SORTS)),
+    default="score",
+    show_default=True,
+    help="score: highest first, disqualified last; since: newest in its tier first; next: who moves next.",
+)
+@click.option("--limit", type=click.IntRange(min=0), help=f"At most so many; 0 is all (default {SHOWN}; --json: all).")
+@json_option("Print JSON lines, one for each account and profile.")
+@broker_option
+@exits("listed, also where nobody matches", "there is no log or no such profile, or it cannot be read")
+def command(
+    profile: str | None, tier: str | None, sort: str, limit: int | None, broker: str | None, *, as_json: bool
+) -> None:
+    """List accounts with tier, score and the strongest reasons, as last published.
+
+    Works while a worker runs, and while none does.
+    """
+    settings = load_settings(broker=broker)
+    limit = limit if limit is not None else (0 if as_json else SHOWN)
+    seen = _Seen()
+    with open_to_read(settings) as log:
+        rows = seen.matching(scored(log, settings), profile, tier)
+        key = SORTS[sort]
+        found = heapq.nsmallest(limit, rows, key) if limit else sorted(rows, key=key)
+        if profile is not None and seen.accounts and profile not in seen.profiles:
+            there = clean(", ".join(sorted(seen.profiles)))
+            raise Problem(f"no account is scored in a profile {profile!r}; there are: {there}.")
+        if as_json:
+            for row in found:
+                print_json(row)
+        elif found:
+            _print(found, seen, single=profile is not None or len(seen.profiles) == 1)
+        else:
+            click.echo(_nobody(log, settings, seen, tier), err=True)
+
+
+class _Seen:
+    """Counts what goes by, for the last line."""
+
+    def __init__(self) -> None:
+        self.accounts = 0
+        self.matched = 0
+        self.profiles: set[str] = set()
+        self.tiers: set[str] = set()
+
+    def matching(self, documents: Iterator[dict[str, Any]], profile: str | None, tier: str | None) -> Iterator[Row]:
+        for document in documents:
+            self.accounts += 1
+            self.profiles.update(document["profiles"])
+            for name, standing in document["profiles"].items():
+                if profile is not None and name != profile:
+                    continue
+                self.tiers.add(standing["tier"])
+                if tier is None or standing["tier"] == tier:
+                    self.matched += 1
+                    facts = document["facts"]
+                    head = {"account": document["account"], "name": facts.get("name"), "profile": name}
+                    yield {**head, **standing, "as_of": document["as_of"]}
+
+
+def _print(rows: list[Row], seen: _Seen, *, single: bool) -> None:
+    out = console()
+    named = any(row["name"] for row in rows)
+    columns = ["account"] + ["name"] * named + ["profile"] * (not single)
+    columns += ["tier", "score", "since", "top reasons", "cools"]
+    made = table(*columns, right=("score",), fold=("top reasons", "name"))
+    made.columns[0].overflow = "fold"
+    made.columns[0].no_wrap = False
+    for row in rows:
+        cells = [cell(row["account"])]
+        if named:
+            cells.append(cell(row["name"] or ""))
+        if not single:
+            cells.append(cell(row["profile"]))
+        cells += [
+            cell(row["tier"], "red" if row["tier"] == DISQUALIFIED else "bold"),
+            cell(points(row["score"])),
+            cell(day(row["since"])),
+            cell(_reasons(row), "dim"),
+            cell(_next(row)),
+        ]
+        made.add_row(*cells)
+    out.print(made)
+    rest = seen.matched - len(rows)
+    if rest:
+        click.echo(f"… and {rest:,} more: --limit 0 shows all.", err=True)
+
+
+def _reasons(row: Row) -> str:
+    if row["reasons"]:
+        return ", ".join(map(str, row["reasons"]))
+    strongest = heapq.nlargest(2, row["contributions"], key=lambda line: abs(line["points"]))
+    lines = [f"{line['criterion']} {points(line['points'], signed=True)}" for line in strongest if line["points"]]
+    return ", ".join(lines)
+
+
+def _next(row: Row) -> str:
+    if row["next_transition_at"] is None:
+        return ""
+    return f"{row['next_tier'] or 'other tier'}, {day(row['next_transition_at'])}"
+
+
+def _nobody(log: EmbeddedLog, settings: Settings, seen: _Seen, tier: str | None) -> str:
+    if seen.accounts and tier is not None:
+        tiers = ", ".join(clean(name) for name in sorted(seen.tiers))
+        return f"No account is in tier {tier}. Tiers with accounts: {tiers}."
+    topic = settings.topic("signals")
+    waiting = sum(log.end(topic, partition) for partition in range(log.partitions(topic)))
+    if not waiting:
+        return "No account yet: the log is empty. Send it signals: `tierline send FILE`."
+    records = many(waiting, "record")
+    if worker_of(settings.path) is None:
+        return f"No account is scored yet, though {records} wait in the log: start `tierline run`."
+    return f"No account is scored yet; the worker has {records} to read. Ask again, or see `tierline doctor`."
+
+
+def _reversed(text: str) -> tuple[int, ...]:
+    return tuple(-ord(letter) for letter in text)

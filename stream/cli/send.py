@@ -1,0 +1,204 @@
+"""``tierline send``: signals from files, folders or a pipe into the log."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from stream.cli.intake import Desk, Input, inputs_of
+from stream.cli.options import broker_option, exits, json_option
+from stream.cli.progress import Watch
+from stream.cli.tables import console, many, print_json
+from stream.holding import worker_of
+from stream.importing import Import, importer
+from stream.sending import Sender
+from stream.settings import Settings, load_settings
+from stream.sources.formats import FORMATS
+from stream.topology import open_log
+from stream.transports.errors import LogError
+from stream.transports.log import EmbeddedLog
+
+
+@click.command("send")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    metavar="FILE…",
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+)
+@click.option(
+    "--format",
+    "named",
+    type=click.Choice(list(FORMATS)),
+    help="What the input is, where that cannot be told from its name and content.",
+)
+@click.option("--import", "importing", is_flag=True, help="The input is history: its own record times, no alerts.")
+@click.option(
+    "--domains",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="For edgar-filings: a CSV with the columns cik,domain.",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write what could not be used to this file, one JSON document a line.",
+)
+@json_option("Print the summary as one JSON document.")
+@broker_option
+@exits(
+    "everything was sent", "some lines could not be used (the others were sent), or sending went wrong or was stopped"
+)
+def command(
+    paths: tuple[Path, ...],
+    named: str | None,
+    domains: Path | None,
+    rejects: Path | None,
+    broker: str | None,
+    *,
+    importing: bool,
+    as_json: bool,
+) -> None:
+    """Send signals from files, folders or standard input (-).
+
+    JSON lines (one CloudEvent a line) and CSV, also compressed (.gz), and the formats of --format. Every line is
+    checked before it is sent; a bad one does not stop the good ones. Sending the same file twice is harmless: a
+    signal counts once. From a pipe, signals go into the log as they come.
+
+    With --import the input is history: the log takes the record time from each record, in file order, and nobody is
+    alerted of the past. Should an import be killed, run it again: that also closes what it left open.
+    """
+    inputs = inputs_of(paths, named, domains, importing=importing)
+    settings = load_settings(broker=broker)
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        desk = stack.enter_context(Desk(rejects, quiet=as_json))
+        log = stack.enter_context(open_log(settings))
+        if not importing:
+            _mention_import(log)
+        watch = stack.enter_context(Watch(desk.console))
+        sender = Sender(log, settings, importing=importing)
+        stopped = _send(inputs, desk, watch, sender, _import(log, settings) if importing else nullcontext())
+    seconds = time.monotonic() - begun
+    if as_json:
+        _print_json(settings, inputs, desk, seconds, importing=importing, stopped=stopped)
+    else:
+        _print(settings, inputs, desk, seconds, stopped=stopped)
+    sys.exit(1 if desk.count or stopped else 0)
+
+
+def _send(inputs: list[Input], desk: Desk, watch: Watch, sender: Sender, opened: AbstractContextManager[None]) -> bool:
+    """Everything into the log; whether somebody stopped it on the way."""
+    desk.sent = sender.sent
+    try:
+        with _stoppable(), opened:
+            try:
+                for one in inputs:
+                    _send_one(one, sender, desk, watch)
+            finally:
+                if not isinstance(sys.exc_info()[1], LogError):
+                    sender.flush()
+    except KeyboardInterrupt:
+        return True
+    except LogError as error:
+        raise type(error)(
+            f"{error}\n{many(sender.sent.total(), 'signal')} of this input are in the log. Send it again once that is"
+            " mended: what is there already counts once."
+        ) from error
+    return False
+
+
+def _send_one(one: Input, sender: Sender, desk: Desk, watch: Watch) -> None:
+    watch.begin(one)
+    for line, raw in one.records(desk):
+        if raw is None:
+            sender.flush()
+        else:
+            refusal = sender.take(raw)
+            if refusal is not None:
+                desk.refuse(one.name, line, raw, refusal)
+        watch.update(one, sender.sent.total() + sender.waiting)
+
+
+@contextmanager
+def _import(log: EmbeddedLog, settings: Settings) -> Iterator[None]:
+    opened = Import(log, settings)
+    if opened.takes_over:
+        click.echo("An earlier import did not end. This one takes its place, and will close it.", err=True)
+    try:
+        yield
+    finally:
+        opened.close()
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the work like Ctrl-C: in order, with an import closed."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _mention_import(log: EmbeddedLog) -> None:
+    found = importer(log.path)
+    if found is None:
+        return
+    if found.alive:
+        click.echo(f"An import is running ({found}): what is sent now counts as part of it.", err=True)
+    else:
+        click.echo(
+            f"An import did not end ({found}): what is sent now counts as part of it. Run that import again, which"
+            " closes it.",
+            err=True,
+        )
+
+
+def _print(settings: Settings, inputs: list[Input], desk: Desk, seconds: float, *, stopped: bool) -> None:
+    out = console()
+    for one in inputs:
+        for line in one.told():
+            out.print(line, soft_wrap=True)
+    total = desk.sent.total()
+    rate = f" ({total / seconds:,.0f} a second)" if total and seconds >= 0.05 else ""
+    out.print(f"Sent {many(total, 'signal')} in {seconds:.1f} s{rate} to {settings.path}", soft_wrap=True)
+    for type_, count in sorted(desk.sent.items(), key=lambda item: (-item[1], item[0])):
+        out.print(f"  {count:>9,}  {type_}")
+    if not total and not desk.count:
+        out.print("There was nothing in the input.")
+    desk.sum_up()
+    if stopped:
+        click.echo("Stopped. Send the same input again for the rest: what is in the log already counts once.", err=True)
+    elif total and worker_of(settings.path) is None:
+        out.print("No worker runs on this log; `tierline run` scores what waits in it.")
+
+
+def _print_json(
+    settings: Settings, inputs: list[Input], desk: Desk, seconds: float, *, importing: bool, stopped: bool
+) -> None:
+    print_json(
+        {
+            "log": str(settings.path),
+            "import": importing,
+            "stopped": stopped,
+            "sent": desk.sent.total(),
+            "by_type": dict(desk.sent),
+            "bad": desk.count,
+            "bad_lines": desk.kept,
+            "seconds": round(seconds, 3),
+            "inputs": [{"name": one.name, "format": one.format.name, **one.report.as_dict()} for one in inputs],
+        }
+    )
