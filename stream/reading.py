@@ -20,7 +20,7 @@ from stream.scoring.values import Signal
 from stream.settings import Settings
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Record, partition_for
-from stream.wire import Incoming, decode
+from stream.wire import Incoming, decode, read_mark
 
 _CHUNK = 500
 
@@ -188,6 +188,26 @@ def rejected_at(log: EmbeddedLog, settings: Settings, id_: str) -> Rejected | No
         return None
     record = records[0]
     return Rejected(record.partition, record.offset, record.timestamp_ms, orjson.loads(record.value or b"{}"))
+
+
+# Imports
+
+
+def open_imports(log: EmbeddedLog, settings: Settings) -> dict[int, int]:
+    """Since when (epoch ms) an import is open, by partition of ``signals``. Reads all of it."""
+    topic = settings.topic("signals")
+    found: dict[int, int] = {}
+    for partition in range(log.partitions(topic)):
+        offset = log.begin(topic, partition)
+        while records := log.read(topic, partition, offset, 5_000):
+            offset = records[-1].offset + 1
+            for record in records:
+                mark = read_mark(record.value) if record.key is None else None
+                if mark is not None and mark.kind == "import_opened":
+                    found.setdefault(partition, record.timestamp_ms)
+                elif mark is not None and mark.kind == "import_closed":
+                    found.pop(partition, None)
+    return found
 
 
 def waiting_of(log: EmbeddedLog, settings: Settings, account: str) -> int:

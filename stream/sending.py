@@ -102,7 +102,7 @@ class Sender:
         return len(self._batch)
 
     def flush(self) -> None:
-        """What was taken is in the log, on the disk, when this returns. Raises LogError: then nothing of the batch is."""
+        """What was taken is in the log, on the disk, when this returns; after a LogError nothing of it is."""
         if self._batch:
             self._log.append(self._batch)
             self.sent += self._types

@@ -55,7 +55,9 @@ class Settings(BaseModel):
     remember: Literal["read", "all"] = Field(
         "read", description="members of a signal to remember: those that profiles read, or all of them"
     )
-    scores_every: Milliseconds = Field(5_000, description="an account's score is published at most so often, such as 5s")
+    scores_every: Milliseconds = Field(
+        5_000, description="an account's score is published at most so often, such as 5s"
+    )
     scores_drift: float = Field(5.0, gt=0, description="points that time alone may move a score before it is published")
     web_host: str = Field("127.0.0.1", description="where /metrics, /healthz and /readyz listen")
     web_port: int = Field(6066, ge=0, le=65_535, description="their port")
@@ -89,6 +91,22 @@ def load_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
         lines = []
         for fault in error.errors(include_url=False, include_context=False):
             name = str(fault["loc"][0]) if fault["loc"] else "settings"
-            where = f"{PREFIX}{name.upper()}" if name not in given or given[name] is None else f"--{name.replace('_', '-')}"
+            where = (
+                f"{PREFIX}{name.upper()}" if name not in given or given[name] is None else f"--{name.replace('_', '-')}"
+            )
             lines.append(f"{where}={fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}")
         raise SettingsError("\n".join(lines)) from None
+
+
+def origins(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Each setting, with the variable that it comes from; ``None`` where it is the default."""
+    environment = os.environ if environment is None else environment
+    names = {name: PREFIX + name.upper() for name in Settings.model_fields}
+    return {name: variable if variable in environment else None for name, variable in names.items()}
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Variables that look like settings and are none."""
+    environment = os.environ if environment is None else environment
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
