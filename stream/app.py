@@ -178,12 +178,16 @@ def create_app(
     worker = Worker(settings, profiles, metrics or Metrics())
     app = worker.app
     app.worker = worker
+    types = {"key_type": bytes, "value_type": bytes}
     changelog = app.topic(
-        settings.topic(ACCOUNT_STATE), key_type=bytes, value_type=bytes, partitions=settings.partitions, compacting=True
+        settings.topic(ACCOUNT_STATE),
+        partitions=settings.partitions,
+        compacting=True,
+        key_serializer="raw",
+        value_serializer="raw",
+        **types,
     )
-    table = app.Table(
-        "accounts", key_type=bytes, value_type=bytes, partitions=settings.partitions, changelog_topic=changelog
-    )
+    table = app.Table("accounts", partitions=settings.partitions, changelog_topic=changelog, **types)
     worker.stored = table.data
 
     def agent(name: str, loop: Callable[[Any], Awaitable[None]]) -> None:

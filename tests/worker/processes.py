@@ -1,0 +1,149 @@
+"""A real ``tierline run``, started, killed and stopped by the tests: its own folder, its own port."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from schemas.topics import INTAKE, SIGNALS
+from stream.settings import Settings, load_settings
+from stream.topology import GROUP, open_log, partitions_of
+from stream.transports.log import EmbeddedLog
+
+RUN = [sys.executable, "-c", "from stream.cli.main import main; main()"]
+
+
+class Installation:
+    """A folder with a log, profiles, and at most one worker."""
+
+    def __init__(self, folder: Path, profiles: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.settings: Settings = load_settings(
+            {}, broker=f"sqlite:///{folder / 'tierline.db'}", profiles=profiles, web_port=_free_port(), **settings
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+        self.output = folder / "worker.log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process of this installation sees."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TIERLINE_")}
+        said = self.settings.model_dump(exclude_defaults=True)
+        said |= {name: f"{said[name]}ms" for name in ("horizon", "scores_every") if name in said}
+        return clean | {f"TIERLINE_{name.upper()}": str(value) for name, value in said.items()}
+
+    def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command of the product to its end."""
+        return subprocess.run(
+            [*RUN, *arguments], env=self.environment, capture_output=True, text=True, timeout=120, cwd=self.folder, **options
+        )
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start the worker; ``wait`` until it is ready."""
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [*RUN, "run"], env=self.environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder
+            )
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self, seconds: float = 30) -> None:
+        """Return once /readyz says yes."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.process is not None and self.process.poll() is not None:
+                raise AssertionError(f"the worker ended by itself:\n{self.output.read_text()[-3000:]}")
+            try:
+                if self.page("/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"not ready within {seconds} s:\n{self.output.read_text()[-3000:]}")
+
+    def page(self, path: str) -> tuple[int, str]:
+        """Status and body of a page of the worker."""
+        address = f"http://{self.settings.web_host}:{self.settings.web_port}{path}"
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.process = None
+        return code
+
+    def close(self) -> None:
+        """Whatever still runs is ended."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def log(self) -> EmbeddedLog:
+        """The log, with every topic declared."""
+        return open_log(self.settings)
+
+    def drain(self, seconds: float = 60) -> None:
+        """Return once the worker has processed all there is, twice in a row."""
+        until, quiet = time.monotonic() + seconds, 0
+        with self.log() as log:
+            while quiet < 3:
+                assert time.monotonic() < until, f"not drained within {seconds} s:\n{self.output.read_text()[-3000:]}"
+                quiet = quiet + 1 if self._lag(log) == 0 else 0
+                time.sleep(0.1)
+
+    def _lag(self, log: EmbeddedLog) -> int:
+        lag = 0
+        for name in (SIGNALS, *INTAKE):
+            topic = self.settings.topic(name)
+            for partition in range(partitions_of(self.settings, name)):
+                lag += log.end(topic, partition) - (log.position(GROUP, topic, partition) or 0)
+        return lag
+
+    def documents(self, name: str) -> list[dict[str, Any]]:
+        """Every JSON document of a topic, partition by partition."""
+        found = []
+        with self.log() as log:
+            for record in records(log, self.settings.topic(name)):
+                if record.value is not None:
+                    found.append(json.loads(record.value))
+        return found
+
+
+def records(log: EmbeddedLog, topic: str) -> list[Any]:
+    """Every record of a topic, partition by partition."""
+    found: list[Any] = []
+    for partition in range(log.partitions(topic)):
+        offset = log.begin(topic, partition)
+        while batch := log.read(topic, partition, offset, 4_096):
+            found += batch
+            offset = batch[-1].offset + 1
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
