@@ -1,0 +1,57 @@
+# One command for each thing a developer does. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check fast format soak bench publish lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tierline needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 …"; exit 1; }
+	@echo "Setting up .venv (once; a minute or so) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## a market through the whole system, in under a minute; ARGS="--data DIR" for real companies
+	@$(BIN)/tierline demo $(ARGS)
+
+run: $(READY) ## the worker, on ./tierline.db and ./profiles (or TIERLINE_* variables)
+	@$(BIN)/tierline run
+
+test: check ## everything that CI runs
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY) ## style, types, architecture, published schemas
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.publish --check
+
+fast: $(READY) ## the tests that take seconds
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+format: $(READY) ## mend what can be mended
+	$(BIN)/ruff check --fix .
+
+soak: $(READY) ## properties with many more examples, and hundreds of kills
+	HYPOTHESIS_PROFILE=soak KILLS=300 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py --timeout 7200
+
+bench: $(READY) ## microseconds of a step, bytes of a state
+	$(BIN)/python ops/bench/step.py
+
+publish: $(READY) ## write the generated JSON Schemas
+	$(BIN)/python -m schemas.publish
+
+lock: $(READY) ## pin the dependencies anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev --no-emit-index-url \
+	  --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+
+clean: ## remove what was built
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tierline-demo
