@@ -7,98 +7,26 @@ remainder, which is stored.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
 from math import inf
 from operator import attrgetter
 
-from stream.scoring.columns import SCALE, Column, Peak, half_term, half_value, to_units
+from stream.scoring.columns import Column, Peak
+from stream.scoring.course import Course
 from stream.scoring.criteria import SignalRule
+from stream.scoring.folded import Folded
 from stream.scoring.ledger import Entry
 from stream.scoring.values import TOLERANCE
 
 _by_key = attrgetter("key")
-_FOLDED_BITS = 1_024
-
-
-@dataclass(slots=True)
-class Folded:
-    """What forgotten signals still give under one rule: bounded, exact for flat tails and half-lives."""
-
-    flat: int = 0
-    """Sum in units of 2**-64 (rules that sum)."""
-    half: int = 0
-    base: int = 0
-    """Half-life sum above this exponent."""
-    up: tuple[int, float] | None = None
-    down: tuple[int, float] | None = None
-    """Time and points of the strongest of each sign (rules that take the strongest)."""
-    last: int | None = None
-    """Time of the newest forgotten signal (gates)."""
-    window: int | None = None
-    used: int = 0
-    """The newest limit window that forgotten signals lie in, and how many of them it counted."""
-
-    def add(self, rule: SignalRule, entry: Entry) -> None:
-        """Take over a signal that leaves the ledger."""
-        self.last = entry.time if self.last is None else max(self.last, entry.time)
-        if rule.limit is not None:
-            window = entry.time // rule.limit.per
-            self.window, self.used = window, self.spent(window) + 1
-        decay, points = rule.decay, rule.worth(entry.data)
-        tail = decay.phases[-1]
-        if points == 0 or rule.surge or (decay.ends is not None and tail.shape != "half"):  # over by now
-            return
-        if rule.cap is None:
-            side = self.up if points > 0 else self.down
-            strongest = (entry.time, points) if side is None else self._stronger(rule, side, (entry.time, points))
-            if points > 0:
-                self.up = strongest
-            else:
-                self.down = strongest
-        elif tail.shape == "half":
-            mantissa, exponent = half_term(points, entry.time + decay.grace, tail.span)
-            if self.half == 0 or exponent - self.base > _FOLDED_BITS:
-                shift = exponent - 2 * SCALE - self.base
-                self.half, self.base = (self.half >> shift if shift > 0 else 0), exponent - 2 * SCALE
-            lift = exponent - self.base
-            self.half += mantissa << lift if lift >= 0 else mantissa >> -lift
-        else:
-            self.flat += to_units(points)
-
-    def spent(self, window: int) -> int:
-        """How many signals of a limit window were counted and forgotten."""
-        return self.used if window == self.window else 0
-
-    def value(self, rule: SignalRule, now: int) -> float:
-        """What the forgotten signals of a summing rule are worth ``now``."""
-        tail = rule.decay.phases[-1]
-        total = tail.keep * (self.flat / (1 << SCALE)) if self.flat else 0.0
-        if self.half:
-            total += half_value(self.half, self.base, now, tail.span)
-        return total
-
-    def peak(self, rule: SignalRule, side: tuple[int, float] | None, now: int) -> float:
-        """What the strongest forgotten signal of one sign is worth ``now``."""
-        return side[1] * rule.decay.share(now - side[0]) if side else 0.0
-
-    @staticmethod
-    def _stronger(rule: SignalRule, one: tuple[int, float], other: tuple[int, float]) -> tuple[int, float]:
-        older, newer = sorted((one, other))
-        moment = newer[0] + rule.decay.settled
-        share = rule.decay.share
-        return newer if abs(newer[1]) * share(moment - newer[0]) >= abs(older[1]) * share(moment - older[0]) else older
-
 
 class Book:
     """The counted signals of one rule in order of ``(time, source, id)``."""
 
-    __slots__ = ("_down", "_falls", "_matched", "_up", "counted", "folded", "recounted", "rule", "times")
+    __slots__ = ("_down", "_falls", "_matched", "_up", "counted", "folded", "rule", "times")
 
     def __init__(self, rule: SignalRule, folded: Folded | None = None) -> None:
         self.rule = rule
         self.folded = folded
-        self.recounted = False
-        """Whether the last signal, late under a limit, may have displaced others."""
         self._falls = rule.decay.falls
         self.counted: list[Entry] = []
         self.times: list[int] = []
@@ -111,7 +39,6 @@ class Book:
         if not self.rule.matches(entry.data):
             return False
         limit = self.rule.limit
-        self.recounted = False
         if limit is None:
             self._insert(entry)
         elif not self._matched or self._matched[-1].key < entry.key:
@@ -123,7 +50,6 @@ class Book:
         else:
             insort(self._matched, entry, key=_by_key)
             self._recount()
-            self.recounted = True
         return True
 
     def remove(self, entry: Entry) -> None:
@@ -161,12 +87,12 @@ class Book:
         """The least and the greatest value in ``[first, last]``, where no signal begins in ``(first, last]``."""
         rule = self.rule
         if rule.surge is not None:
-            if not self._moves(first, last, (0, rule.surge.recent, rule.surge.recent + rule.surge.baseline)):
-                value = self.value(first)
-                return value, value
-            return min(0.0, rule.points), max(0.0, rule.points)
+            verdict = self._surges_throughout(first, last)
+            if verdict is None:
+                return min(0.0, rule.points), max(0.0, rule.points)
+            return (rule.points, rule.points) if verdict else (0.0, 0.0)
         if not self._falls:
-            if not self._moves(first, last, rule.decay.starts):
+            if self.bend(first, last) is None:
                 value = self.value(first)
                 return value, value
             up, down = (side.reach() if side else 0.0 for side in (self._up, self._down))
@@ -198,7 +124,7 @@ class Book:
 
     @property
     def ends(self) -> int:
-        """The moment after which the value stays as it is."""
+        """The moment from which the value stays as it is."""
         newest = self.times[-1] if self.times else None
         if self.folded is not None and self.folded.last is not None:
             newest = self.folded.last if newest is None else max(newest, self.folded.last)
@@ -206,15 +132,72 @@ class Book:
             return 0
         rule = self.rule
         if rule.surge is not None:
-            return newest + rule.surge.recent + rule.surge.baseline + 1
-        return newest + (rule.decay.settled if rule.decay.ends is None else rule.decay.ends) + 1
+            return newest + rule.surge.recent + rule.surge.baseline
+        return newest + (rule.decay.settled if rule.decay.ends is None else rule.decay.ends)
 
     @property
     def only_falls(self) -> bool:
         """Whether time alone can only lessen the value, once all its signals have begun."""
-        if self.rule.surge is not None or self._down is not None or not self._falls:
+        if self.rule.surge is not None or (self._down and self._down.times) or not self._falls:
             return False
         return self.folded is None or (self.folded.down is None and self.folded.half >= 0)
+
+    @property
+    def only_rises(self) -> bool:
+        """Whether time alone can only raise the value, once all its signals have begun."""
+        if self.rule.surge is not None or (self._up and self._up.times) or not self._falls:
+            return False
+        return self.folded is None or (self.folded.up is None and self.folded.half <= 0)
+
+    def bend(self, first: int, last: int) -> int | None:
+        """A moment in ``(first, last]`` at which a signal changes its phase; of many one in the middle."""
+        surge, decay = self.rule.surge, self.rule.decay
+        for age in (surge.recent, surge.recent + surge.baseline) if surge else decay.bends:
+            low, high = bisect_right(self.times, first - age), bisect_right(self.times, last - age)
+            if low < high:
+                return self.times[(low + high) // 2] + age
+            for side in (self.folded.up, self.folded.down) if self.folded else ():
+                if side is not None and first < side[0] + age <= last:
+                    return side[0] + age
+        return None
+
+    def course(self, first: int, last: int) -> Course | None:
+        """How the value goes on over a span in which no signal begins; ``None`` where it takes a turn within."""
+        rule, course = self.rule, Course()
+        if rule.surge is not None:
+            return None if self._surges_throughout(first, last) is None else course
+        if self.bend(first, last) is not None:
+            return None
+        if rule.cap is None:
+            strongest = self._strongest(first)
+            if strongest != self._strongest(last):
+                return None
+            if strongest is not None:
+                rule.decay.steer(course, first - strongest[0], strongest[1])
+            return course
+        for side in (self._up, self._down):
+            if isinstance(side, Column):
+                side.steer(course, first)
+        if self.folded is not None:
+            self.folded.steer(rule, course, first)
+        up_first, down_first = self._parts(first)
+        up_last, down_last = self._parts(last)
+        least, most = up_last + down_first, up_first + down_last
+        if (least >= rule.cap) if rule.cap >= 0 else (most <= rule.cap):
+            return Course()
+        return course.held(last - first) if least < rule.cap < most else course
+
+    def _strongest(self, now: int) -> tuple[int, float] | None:
+        """Time and points of the one signal that gives the value at ``now``."""
+        found: list[tuple[float, tuple[int, float] | None]] = []
+        forgotten = (self.folded.up, self.folded.down) if self.folded else (None, None)
+        for peak, side in zip((self._up, self._down), forgotten, strict=True):
+            best = peak.strongest(now) if isinstance(peak, Peak) else (0.0, None)
+            if side is not None and abs(value := side[1] * self.rule.decay.share(now - side[0])) > abs(best[0]):
+                best = value, side
+            found.append(best)
+        up, down = found
+        return up[1] if up[0] >= -down[0] - TOLERANCE else down[1]
 
     def _parts(self, now: int) -> tuple[float, float]:
         up = self._up.value(now) if self._up else 0.0
@@ -244,9 +227,21 @@ class Book:
         expected = surge.at_least * before * surge.recent / surge.baseline
         return recent >= surge.min_count and recent >= expected - TOLERANCE
 
-    def _moves(self, first: int, last: int, ages: tuple[int, ...]) -> bool:
-        """Whether a signal passes one of these ages in ``(first, last]``."""
-        return any(bisect_right(self.times, first - age) != bisect_right(self.times, last - age) for age in ages)
+    def _surges_throughout(self, first: int, last: int) -> bool | None:
+        """Whether it surges in all of ``[first, last]``, in none of it (false), or may do both."""
+        surge = self.rule.surge
+        assert surge is not None
+        now, then = bisect_right(self.times, first), bisect_right(self.times, last)
+        recent = [bisect_right(self.times, moment - surge.recent) for moment in (first, last)]
+        before = [bisect_right(self.times, moment - surge.recent - surge.baseline) for moment in (first, last)]
+        share = surge.at_least * surge.recent / surge.baseline
+        least, most = now - recent[1], then - recent[0]
+        fewest, plenty = max(recent[0] - before[1], 0), recent[1] - before[0]
+        if most < surge.min_count or most < share * fewest - 2 * TOLERANCE:
+            return False
+        if least >= surge.min_count and least >= share * plenty:
+            return True
+        return self._surges(first) if first == last else None
 
     def _place(self, entry: Entry) -> int | None:
         index = bisect_left(self.counted, entry.key, key=_by_key)

@@ -14,15 +14,17 @@ never drift from one rebuilt from the ledger, not in the last bit.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from math import ldexp
 
+from stream.scoring.course import Course
 from stream.scoring.decay import Decay, Phase
 
 SCALE = 64
 _WIDEST = 512
-"""Bits between the newest and the oldest half-life term before ended ones are dropped."""
+"""Bits between the first and the last half-life term of a block: several times as many as a half-life is kept for."""
+_NO_BASE = -(1 << 62)
 _KEPT_BITS = 128
 
 
@@ -50,7 +52,7 @@ def half_value(total: int, base: int, now: int, span: int) -> float:
 class Column:
     """Points of one sign by time, summed under one decay."""
 
-    __slots__ = ("_base", "_decay", "_halves", "_moments", "_phases", "_sums", "_terms", "points", "times")
+    __slots__ = ("_bases", "_decay", "_halves", "_moments", "_phases", "_sums", "_terms", "points", "times")
 
     def __init__(self, decay: Decay) -> None:
         self._decay = decay
@@ -62,8 +64,9 @@ class Column:
         self._sums: list[int] = [0]
         self._moments: list[int] | None = [0] if "line" in shapes else None
         self._halves: list[int] | None = [0] if "half" in shapes else None
+        """Sums of half-life terms within a block of neighbours; ``_bases`` has the exponents they stand above."""
+        self._bases: list[int] = [_NO_BASE]
         self._terms: list[tuple[int, int]] = []
-        self._base = 0
 
     def insert(self, index: int, time: int, points: float) -> None:
         """Put one signal at its place in order of time."""
@@ -72,30 +75,26 @@ class Column:
         if self._halves is not None:
             phase = self._decay.phases[-1]
             self._terms.insert(index, half_term(points, time + self._decay.grace, phase.span))
-        if index == len(self.times) - 1:
-            self._append(index)
-        else:
-            self._resum(index)
+        self._resum(index)
 
     def remove(self, index: int) -> None:
         """Take one signal out again."""
         del self.times[index], self.points[index]
         if self._halves is not None:
             del self._terms[index]
-        self._resum(index)
+        if index:
+            self._resum(index)
+            return
+        for sums in (self._sums, self._moments, self._halves, self._halves and self._bases):
+            if sums:
+                del sums[0]  # only differences are ever read
 
     def value(self, now: int) -> float:
         """The decayed sum at ``now``."""
         total = 0.0
-        times = self.times
-        for phase, end in self._phases:
-            stop = bisect_right(times, now - phase.start)
-            first = 0 if end is None else bisect_right(times, now - end)
-            if first >= stop:
-                continue
+        for phase, first, stop in self._ranges(now):
             if phase.shape == "half":
-                assert self._halves is not None
-                total += half_value(self._halves[stop] - self._halves[first], self._base, now, phase.span)
+                total += self._half_value(first, stop, now, phase.span)
             elif phase.shape == "line":
                 assert self._moments is not None
                 units = self._sums[stop] - self._sums[first]
@@ -105,23 +104,39 @@ class Column:
                 total += phase.keep * ((self._sums[stop] - self._sums[first]) / (1 << SCALE))
         return total
 
+    def steer(self, course: Course, now: int) -> None:
+        """Add to a course how the sum goes on from ``now``."""
+        for phase, first, stop in self._ranges(now):
+            if phase.shape == "half":
+                course.half(phase.span, self._half_value(first, stop, now, phase.span))
+            elif phase.shape == "line":
+                course.line(-(self._sums[stop] - self._sums[first]) / (phase.span << SCALE))
+
     def reach(self) -> float:
         """The value of greatest magnitude that all signals together could have."""
         return sum(self.points)
 
-    def _append(self, index: int) -> None:
-        units = to_units(self.points[index])
-        self._sums.append(self._sums[-1] + units)
-        if self._moments is not None:
-            self._moments.append(self._moments[-1] + units * self.times[index])
-        if self._halves is not None:
-            mantissa, exponent = self._terms[index]
-            if index == 0:
-                self._base = exponent
-            if not 0 <= exponent - self._base <= _WIDEST:
-                self._rebase()
-            else:
-                self._halves.append(self._halves[-1] + (mantissa << (exponent - self._base)))
+    def _ranges(self, now: int) -> list[tuple[Phase, int, int]]:
+        """Which signals are in which phase at ``now``."""
+        found = []
+        for phase, end in self._phases:
+            stop = bisect_right(self.times, now - phase.start)
+            first = 0 if end is None else bisect_right(self.times, now - end)
+            if first < stop:
+                found.append((phase, first, stop))
+        return found
+
+    def _half_value(self, first: int, stop: int, now: int, span: int) -> float:
+        halves, bases = self._halves, self._bases
+        assert halves is not None
+        total, base = halves[stop], bases[stop]
+        if bases[first] == base:
+            total -= halves[first]
+        elif (old := bases[first + 1]) != base:  # the range begins in the block before; it reaches no further back
+            last = bisect_left(bases, base) - 1
+            older = halves[last] - (halves[first] if bases[first] == old else 0)
+            total, base = (total << (base - old)) + older, old
+        return half_value(total, base, now, span)
 
     def _resum(self, index: int) -> None:
         units = [to_units(points) for points in self.points[index:]]
@@ -129,18 +144,18 @@ class Column:
         if self._moments is not None:
             moments = (u * t for u, t in zip(units, self.times[index:], strict=True))
             self._moments[index:] = accumulate(moments, initial=self._moments[index])
-        if self._halves is not None:
-            self._rebase()
-
-    def _rebase(self) -> None:
-        """Sum the half-life terms anew above the oldest that can still be worth something."""
-        ends = self._decay.ends
-        # A signal may lie ten minutes ahead of the clock; twice that is on the safe side.
-        oldest = self.times[-1] - 1_200_000 - ends if self.times and ends is not None else 0
-        live = bisect_right(self.times, oldest)
-        self._base = min((exponent for _, exponent in self._terms[live:]), default=0)
-        terms = [0] * live + [mantissa << (exponent - self._base) for mantissa, exponent in self._terms[live:]]
-        self._halves = list(accumulate(terms, initial=0))
+        if self._halves is None:
+            return
+        if index == 0:
+            self._halves[0], self._bases[0] = 0, _NO_BASE
+        del self._halves[index + 1 :], self._bases[index + 1 :]
+        total, base = self._halves[index], self._bases[index]
+        for mantissa, exponent in self._terms[index:]:
+            if exponent - base > _WIDEST:
+                total, base = 0, exponent
+            total += mantissa << (exponent - base)
+            self._halves.append(total)
+            self._bases.append(base)
 
 
 class Peak:
@@ -159,11 +174,12 @@ class Peak:
         """Put one signal at its place in order of time."""
         self.times.insert(index, time)
         self.points.insert(index, points)
+        self._highest.insert(index + 1, 0.0)
         self._remax(index)
 
     def remove(self, index: int) -> None:
         """Take one signal out again."""
-        del self.times[index], self.points[index]
+        del self.times[index], self.points[index], self._highest[index + 1]
         self._remax(index)
 
     def value(self, now: int) -> float:
@@ -172,7 +188,11 @@ class Peak:
         Walks from the newest signal back and stops as soon as nothing older can be stronger; a share never rises with
         age, so where all points are equal that is at once.
         """
-        best = 0.0
+        return self.strongest(now)[0]
+
+    def strongest(self, now: int) -> tuple[float, tuple[int, float] | None]:
+        """That value, and time and points of the signal that gives it."""
+        best, found = 0.0, None
         index = bisect_right(self.times, now) - 1
         while index >= 0:
             share = self._decay.share(now - self.times[index])
@@ -180,14 +200,18 @@ class Peak:
                 break
             value = self.points[index] * share
             if abs(value) > abs(best):
-                best = value
+                best, found = value, (self.times[index], self.points[index])
             index -= 1
-        return best
+        return best, found
 
     def reach(self) -> float:
         """The value of greatest magnitude that any signal could have."""
         return max(self.points, key=abs, default=0.0)
 
     def _remax(self, index: int) -> None:
-        magnitudes = (abs(points) for points in self.points[index:])
-        self._highest[index:] = accumulate(magnitudes, max, initial=self._highest[index])
+        top, highest = self._highest[index], self._highest
+        for place in range(index, len(self.points)):
+            top = max(top, abs(self.points[place]))
+            if highest[place + 1] == top:
+                return  # from here on it is as it was
+            highest[place + 1] = top

@@ -2,23 +2,35 @@
 
 Solved, not polled. Between the starts of future-dated signals every positive contribution can only fall with time and
 every negative one only fade towards zero. So over any span of time the score lies between two values computed at its
-ends, and a span in which no value between them could move the account is skipped whole. What is left is halved until it
-is one millisecond long, where the tier machine itself decides. Where contributions only fall this is plain bisection;
-where they mix, spans are split until the bounds are tight.
+ends, and a span in which no value between them could move the account is skipped whole. Of what is left:
+
+* where the score only rises or only falls, the ends of the span decide, and bisection finds the moment;
+* else the span is split, at the moment where some signal changes its phase or else in the middle, until it is one
+  millisecond long, where the tier machine itself decides.
+
+Whether the score goes one way is seen at once where all contributions have one sign. Where they mix, their slopes and
+half-lives are added up (``course``), so that what cancels is not searched millisecond by millisecond.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
+from math import fsum
 
+from stream.scoring.book import Book
+from stream.scoring.course import Course
 from stream.scoring.place import Place
+from stream.scoring.profile import Group
 from stream.scoring.values import DISQUALIFIED, TOLERANCE
 
 BUDGET = 20_000
-"""Spans looked at before giving up on an exact answer; a healthy profile takes under a hundred."""
+"""Books looked at before giving up on an exact answer; a healthy profile takes under a hundred."""
 
-_SLACK = 1e-12
-"""Room for the last bits: the bounds add the same terms in another order."""
+LATEST = 253_402_300_799_999
+"""The end of the year 9999, and of calendars: what would come later never does."""
+
+_May = Callable[[int, int, "_Search"], bool | None]
 
 
 def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
@@ -27,55 +39,30 @@ def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
     Returns ``(moment, True)``, ``(None, True)`` when there is none, or ``(moment, False)`` when the search ran out of
     budget: nothing happens before that moment, and the search goes on from there.
     """
-    return _first(
-        place,
-        now,
-        lambda first, last: _may_move(place, first, last),
-        lambda moment: tier_at(place, moment) != place.tier,
-    )
+    return _Search(place, now).first(now, _may_move, lambda moment: tier_at(place, moment) != place.tier)
+
+
+def still(place: Place, now: int) -> bool:
+    """Whether ``place.due``, found earlier, bounds the next transition as it did: nothing can happen before it."""
+    search = _Search(place, now)
+    last = search.end if place.due is None else place.due - 1
+    if last <= now:
+        return True
+    return not any(mark <= last for mark in search.starts) and _may_move(now, last, search) is False
 
 
 def next_drift(place: Place, now: int, by: float) -> int | None:
     """The first moment after ``now`` at which time alone has moved the score by ``by`` points; ``None``: never."""
     score, _ = place.profile.total(place.values(now))
 
-    def may(first: int, last: int) -> bool:
-        least, most = _score_bounds(place, first, last)
-        return score - least >= by - _SLACK or most - score >= by - _SLACK
+    def may(first: int, last: int, search: _Search) -> bool:
+        least, most = search.bounds(first, last)
+        return score - least >= by - TOLERANCE or most - score >= by - TOLERANCE
 
     def holds(moment: int) -> bool:
         return abs(place.profile.total(place.values(moment))[0] - score) >= by - TOLERANCE
 
-    return _first(place, now, may, holds)[0]
-
-
-def _first(
-    place: Place, now: int, may: Callable[[int, int], bool], holds: Callable[[int], bool]
-) -> tuple[int | None, bool]:
-    """The least moment after ``now`` that ``holds``. ``may`` says whether a span could have one."""
-    end = _last_moment(place, now)
-    spent = 0
-    first = now + 1
-    for last in _stretches(place, now, end):
-        if first > last:
-            continue
-        spans = [(first, last)]
-        while spans:
-            low, high = spans.pop()
-            spent += 1
-            if not may(low, high):
-                continue
-            if low == high:
-                if holds(low):
-                    return low, True
-                continue
-            if spent > BUDGET:
-                return low, False
-            middle = (low + high) // 2
-            spans.append((middle + 1, high))
-            spans.append((low, middle))
-        first = last + 1
-    return None, True
+    return _Search(place, now).first(now, may, holds)[0]
 
 
 def tier_at(place: Place, now: int) -> str:
@@ -84,46 +71,115 @@ def tier_at(place: Place, now: int) -> str:
     return place.profile.ladder.next(place.tier, score, shut=place.shut(now), now=now, since=place.since)
 
 
-def only_falls(place: Place, now: int) -> bool:
-    """Whether time alone can only lower the score from ``now`` on."""
-    return all(book.only_falls and (not book.times or book.times[-1] <= now) for book in place.books.values())
+class _Search:
+    """What moves in one place from a moment on. A span is ``(first, last]``: ``first`` has been looked at before."""
+
+    def __init__(self, place: Place, now: int) -> None:
+        self.place = place
+        self._low, self._high = place.values(now), place.values(now)
+        books = place.books.items()
+        self._moving: list[tuple[int, Book]] = [
+            (number, book) for number, book in books if number < len(self._low) and book.ends > now
+        ]
+        at = place.profile.ladder.index.get(place.tier or "")
+        dwell = place.since + place.profile.ladder.tiers[at].dwell if at is not None else 0
+        self.end = min(max([now, dwell, *(book.ends for _, book in books)]), LATEST)
+        """From here on nothing changes any more."""
+        self.starts = {time for _, book in books for time in book.starts_after(now)}
+        self._marks = sorted(mark for mark in {*self.starts, dwell, self.end} if now < mark <= self.end)
+        """Moments at which the score or the machine may jump up."""
+        self._falling = all(book.only_falls for _, book in self._moving)
+        self._rising = all(book.only_rises for _, book in self._moving)
+
+    def first(self, now: int, may: _May, holds: Callable[[int], bool]) -> tuple[int | None, bool]:
+        """The least moment after ``now`` that ``holds``.
+
+        ``may`` says whether a span could have one: no (false), yes by the score alone (true), yes for some other
+        reason (``None``).
+        """
+        spent = 0
+        for mark in self._marks:
+            spans = [(mark - 1, mark), (now, mark - 1)]
+            while spans:
+                first, last = spans.pop()
+                if first >= last:
+                    continue
+                if last - first > 1:
+                    if spent > BUDGET:
+                        return first + 1, False
+                    spent += 1 + len(self._moving)
+                    could = may(first, last, self)
+                    if could is False:
+                        continue
+                    if not (could and self._one_way(first, last)):
+                        spans += self._split(first, last)
+                        continue
+                if holds(last):
+                    return bisect_left(range(first + 1, last), True, key=holds) + first + 1, True
+            now = mark
+        return None, True
+
+    def bounds(self, first: int, last: int) -> tuple[float, float]:
+        """The least and the greatest score in a span in which no signal begins."""
+        for number, book in self._moving:
+            self._low[number], self._high[number] = book.bounds(first, last)
+        return self.place.profile.total(self._low)[0], self.place.profile.total(self._high)[0]
+
+    def _one_way(self, first: int, last: int) -> bool:
+        """Whether the score only rises or only falls in a span of which the bounds were just taken."""
+        if self._falling or self._rising:
+            return True
+        total = Course()
+        for group in self.place.profile.groups:
+            course = Course()
+            for number, book in self._moving:
+                if number in group.members:
+                    part = book.course(first, last)
+                    if part is None:
+                        return False
+                    course.add(part)
+            self._pass_group(group, course, total, last - first)
+        return total.one_way(last - first)
+
+    def _pass_group(self, group: Group, course: Course, total: Course, length: int) -> None:
+        """Add to ``total`` what the group lets through of its criteria's course."""
+        members = slice(group.members.start, group.members.stop)
+        least, most = fsum(self._low[members]), fsum(self._high[members])
+        bound = False
+        if group.cap is not None:
+            if least >= group.cap:
+                return
+            bound = most > group.cap
+            most = min(most, group.cap)
+        factor = 1.0
+        if group.weight is not None:
+            if most <= 0 or least >= group.out_of:
+                return
+            bound = bound or least < 0 or most > group.out_of
+            factor = group.weight / group.out_of
+        total.add(course.held(length) if bound else course, factor)
+
+    def _split(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The parts of a span, the earliest at the end."""
+        for _, book in self._moving:
+            bend = None if self._falling or self._rising else book.bend(first, last)
+            if bend is not None:
+                return [(bend, last), (bend - 1, bend), (first, bend - 1)]
+        middle = (first + last) // 2
+        return [(middle, last), (first, middle)]
 
 
-def _last_moment(place: Place, now: int) -> int:
-    """From here on nothing changes any more."""
-    at = place.profile.ladder.index.get(place.tier or "")
-    dwell = place.since + place.profile.ladder.tiers[at].dwell if at is not None else 0
-    return max([now + 1, dwell, *(book.ends for book in place.books.values())])
-
-
-def _stretches(place: Place, now: int, end: int) -> list[int]:
-    """Last moments of the stretches in which no signal begins, up to ``end``."""
-    starts = {time - 1 for book in place.books.values() for time in book.starts_after(now) if now < time - 1 < end}
-    return [*sorted(starts), end]
-
-
-def _may_move(place: Place, first: int, last: int) -> bool:
-    profile = place.profile
+def _may_move(first: int, last: int, search: _Search) -> bool | None:
+    place = search.place
     shut = _shut_throughout(place, first, last)
     if shut is None:
-        return True
+        return None
     if shut:
-        return place.tier != DISQUALIFIED
+        return None if place.tier != DISQUALIFIED else False
     if place.tier is None or place.tier == DISQUALIFIED:
-        return True
-    least, most = _score_bounds(place, first, last)
-    return profile.ladder.may_move(
-        place.tier, least - _SLACK, most + _SLACK, now=last, since=place.since
-    )
-
-
-def _score_bounds(place: Place, first: int, last: int) -> tuple[float, float]:
-    """The least and the greatest score in a span in which no signal begins."""
-    low, high = place.values(first), place.values(first)
-    for number, book in place.books.items():
-        if number < len(low):
-            low[number], high[number] = book.bounds(first, last)
-    return place.profile.total(low)[0], place.profile.total(high)[0]
+        return None
+    least, most = search.bounds(first, last)
+    return place.profile.ladder.may_move(place.tier, least, most, now=last, since=place.since)
 
 
 def _shut_throughout(place: Place, first: int, last: int) -> bool | None:
@@ -132,6 +188,8 @@ def _shut_throughout(place: Place, first: int, last: int) -> bool | None:
     Where no signal begins, an exclusion can only end and a requirement only fail: a gate that says the same at both
     ends says it all along.
     """
+    if not place.profile.gates:
+        return False
     before, after = place.shut(first), place.shut(last)
     if before is not after:
         return None

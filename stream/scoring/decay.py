@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
+from stream.scoring.course import Course
+
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 HALF_LIVES_KEPT = 128
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
@@ -53,6 +55,8 @@ class Decay:
     """The age from which nothing is left; ``None`` when something always is."""
     settled: int
     """The age from which the course to the end of time is one plain phase, so that a signal may be forgotten."""
+    bends: tuple[int, ...]
+    """The ages at which one phase gives way to the next, or to nothing."""
 
     @property
     def falls(self) -> bool:
@@ -70,6 +74,16 @@ class Decay:
         if phase.shape == "half":
             return float(2.0 ** -((age - self.grace) / phase.span))
         return 1.0 - (age - self.grace) / phase.span
+
+    def steer(self, course: Course, age: int, points: float) -> None:
+        """Add to a course how so many points of this age go on."""
+        if age < 0 or (self.ends is not None and age >= self.ends):
+            return
+        phase = self.phases[bisect_right(self.starts, age) - 1]
+        if phase.shape == "half":
+            course.half(phase.span, points * self.share(age))
+        elif phase.shape == "line":
+            course.line(-points / phase.span)
 
 
 def compile_decay(document: Mapping[str, Any] | str | None) -> Decay:
@@ -96,4 +110,5 @@ def compile_decay(document: Mapping[str, Any] | str | None) -> Decay:
 
 
 def _decay(phases: list[Phase], grace: int, ends: int | None, settled: int) -> Decay:
-    return Decay(tuple(phases), tuple(phase.start for phase in phases), grace, ends, settled)
+    starts = tuple(phase.start for phase in phases)
+    return Decay(tuple(phases), starts, grace, ends, settled, starts[1:] if ends is None else (*starts[1:], ends))

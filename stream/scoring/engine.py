@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -196,12 +195,9 @@ class Engine:
                 place.weigh(state.values)
             for entry in shift.removed:
                 place.discount(entry)
-            safe = not told and not shift.removed
             for entry in shift.added:
-                matched = place.count(entry, state.folded)
-                counted = counted or bool(matched)
-                safe = safe and not any(place.books[number].recounted for number in matched)
-            publish.settle(state, place, cause, signal, before, score_before, changes, rises_only=safe)
+                counted = place.count(entry, state.folded) or counted
+            publish.settle(state, place, cause, signal, before, score_before, changes)
         if signal.type in FACT_TYPES:
             return "fact"
         if signal.type == "retracted":
@@ -298,7 +294,7 @@ class Engine:
                 score_before = place.profile.total(place.values(now))[0]
             fresh.build(state.values, state.ledger, state.folded)
             state.places[profile.name] = fresh
-            publish.settle(state, fresh, "profile", None, before, score_before, changes, rises_only=False)
+            publish.settle(state, fresh, "profile", None, before, score_before, changes)
         state.resting |= {name: place.rest() for name, place in old.items()}
         state.folded = {name: kept for name, kept in state.folded.items() if name in profiles.fingerprints}
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stream.scoring.book import Book, Folded
+from stream.scoring.book import Book
+from stream.scoring.folded import Folded
 from stream.scoring.ledger import Entry, Ledger
 from stream.scoring.profile import Profile
 
@@ -86,13 +87,13 @@ class Place:
                 self._base[number] = criterion.points
         self._gate_verdicts = [gate.when(facts) if gate.when else None for gate in self.profile.gates]
 
-    def count(self, entry: Entry, folded: dict[str, Folded]) -> list[int]:
-        """A signal begins to count. Returns the numbers of the rules it matched."""
-        matched = []
+    def count(self, entry: Entry, folded: dict[str, Folded]) -> bool:
+        """A signal begins to count. Tells whether it matched any rule."""
+        matched = False
         for number in self.profile.by_type.get(entry.type, ()):
             book = self.books.get(number) or self._open(number, folded)
             if book.add(entry):
-                matched.append(number)
+                matched = True
             elif not book.counted and book.folded is None:
                 del self.books[number]
         return matched

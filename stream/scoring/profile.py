@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import fsum, inf
 from typing import Any
 
 from stream.scoring.criteria import Criterion, Gate, SignalRule, compile_criterion, compile_gate
@@ -82,9 +82,9 @@ class Profile:
         return self.name, self.version
 
     def total(self, values: Sequence[float]) -> tuple[float, list[float]]:
-        """The score of these criterion values, and what each group gave."""
-        groups = [group.bound(sum(values[group.members.start : group.members.stop])) for group in self.groups]
-        return min(max(sum(groups), self.low), self.high), groups
+        """The score of these criterion values, and what each group gave; rounded once, so that it moves as its terms do."""
+        groups = [group.bound(fsum(values[group.members.start : group.members.stop])) for group in self.groups]
+        return min(max(fsum(groups), self.low), self.high), groups
 
     def grade(self, groups: Sequence[float]) -> str | None:
         """Such as ``A1``, where the profile has a grid."""
@@ -163,7 +163,7 @@ def compile_profile(document: Mapping[str, Any]) -> Profile:
         )
     gates = [compile_gate(line, excludes=True) for line in document.get("exclude") or ()]
     gates += [compile_gate(line, excludes=False) for line in document.get("require") or ()]
-    rules = tuple(line.signals for line in (*criteria, *gates))
+    rules = (*(line.signals for line in criteria), *(gate.signals for gate in gates))
     by_type: dict[str, tuple[int, ...]] = {}
     for number, rule in enumerate(rules):
         if rule is not None:

@@ -18,14 +18,8 @@ def settle(
     before: Sequence[float],
     score_before: float,
     changes: list[TierChange],
-    *,
-    rises_only: bool,
 ) -> None:
-    """Run the tier machine after a record; emit a change, or keep a bound on the next transition.
-
-    ``rises_only``: the record only added signals, so where points are not negative and nothing lies ahead, the old bound
-    still holds and no search is needed.
-    """
+    """Run the tier machine after a record; emit a change, or keep a bound on the next transition."""
     now = state.clock
     values = place.values(now)
     score, _ = place.profile.total(values)
@@ -34,8 +28,8 @@ def settle(
         trigger = explain.trigger_of(signal, cause) if signal is not None else None
         named = dict(zip((line.id for line in place.profile.criteria), before, strict=True))
         _enter(state, place, tier, cause, trigger, named, score_before, values, changes)
-    elif rises_only and tier != DISQUALIFIED and crossing.only_falls(place, now):
-        place.exact = False  # more points can only put the next fall off
+    elif crossing.still(place, now):
+        place.exact = place.due is None  # the moment itself is looked for when it is asked for, or has come
     else:
         _look_ahead(state, place)
 
@@ -72,8 +66,8 @@ def standing(state: AccountState, place: Place, now: int, before: dict[str, floa
         contributions=explain.contributions(state, place, now, values, before),
         gaps=explain.gaps(state, place, now, values),
         reasons=place.reasons(now),
-        next_transition_at=place.due,
-        next_tier=crossing.tier_at(place, place.due) if place.due is not None else None,
+        next_transition_at=place.due if place.exact else None,
+        next_tier=crossing.tier_at(place, place.due) if place.exact and place.due is not None else None,
     )
 
 

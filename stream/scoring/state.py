@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stream.scoring.book import Folded
+from stream.scoring.folded import Folded
 from stream.scoring.ledger import Entry, Key, Ledger, SameEvent
 from stream.scoring.place import Place, Resting
 from stream.scoring.profile import Profile, Profiles
