@@ -223,9 +223,9 @@ def _faust_app(settings: Settings) -> faust.App:
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
         stream_wait_empty=True,
-        web_enabled=True,
+        web_enabled=settings.web_port > 0,
         web_bind=settings.web_host,
-        web_port=settings.web_port,
+        web_port=settings.web_port or 6066,
         web_host=settings.web_host,
     )
     app.transport.limits = BatchLimits(records=settings.batch)

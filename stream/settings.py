@@ -60,7 +60,7 @@ class Settings(BaseModel):
     )
     scores_drift: float = Field(5.0, gt=0, description="points that time alone may move a score before it is published")
     web_host: str = Field("127.0.0.1", description="where /metrics, /healthz and /readyz listen")
-    web_port: int = Field(6066, ge=0, le=65_535, description="their port")
+    web_port: int = Field(6066, ge=0, le=65_535, description="their port; 0: no pages")
     batch: int = Field(4_096, ge=1, le=100_000, description="records an agent is handed at once at most")
 
     @property

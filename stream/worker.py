@@ -33,7 +33,8 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await app.start()
-        log.info("running on %s, pages on http://%s:%s", settings.broker, settings.web_host, settings.web_port)
+        pages = f"pages on http://{settings.web_host}:{settings.web_port}" if settings.web_port else "no pages"
+        log.info("running on %s, %s", settings.broker, pages)
         crashed = loop.create_task(_crash(app))
         stopped = loop.create_task(stop.wait())
         await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
