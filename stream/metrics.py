@@ -15,7 +15,10 @@ class Metrics:
         self.registry = registry or CollectorRegistry()
         r = self.registry
         self.signals = Counter(
-            "tierline_signals", "Signals taken from the canonical log, by what became of them", ["type", "outcome"], registry=r
+            "tierline_signals",
+            "Signals taken from the canonical log, by what became of them",
+            ["type", "outcome"],
+            registry=r,
         )
         self.rejected = Counter("tierline_rejected", "Records that could not be used", ["reason"], registry=r)
         self.changes = Counter(
@@ -54,9 +57,14 @@ class Metrics:
         self.scores = Counter("tierline_scores_published", "Records on account-scores", registry=r)
         self.state_bytes = Gauge("tierline_state_bytes", "Stored state of all accounts", registry=r)
         self.state_accounts = Gauge("tierline_state_accounts", "Accounts that have a state", registry=r)
-        self.importing = Gauge("tierline_importing_partitions", "Partitions into which history is being brought", registry=r)
+        self.importing = Gauge(
+            "tierline_importing_partitions", "Partitions into which history is being brought", registry=r
+        )
         self.forwarded = Counter(
-            "tierline_forwarded", "Records appended to the canonical log under their account's key", ["topic"], registry=r
+            "tierline_forwarded",
+            "Records appended to the canonical log under their account's key",
+            ["topic"],
+            registry=r,
         )
         self.retries = Counter("tierline_commit_retries", "Commits that failed and were tried again", registry=r)
         self.source_refused = Gauge(

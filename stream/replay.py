@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stream.identity import AliasLoop, Aliases
+from stream.identity import Aliases, AliasLoop
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.partition import Memory, Partition
 from stream.scoring.profile import compile_profile

@@ -1,0 +1,1 @@
+"""Thin loops around the core: a batch in, everything that must be durable out."""

@@ -31,11 +31,19 @@ DAY = 86_400_000
 
 
 @click.command("demo")
-@click.option("--accounts", default=2_000, show_default=True, type=click.IntRange(1, 200_000), help="Simulated companies.")
-@click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3_650), help="Simulated days, up to today.")
+@click.option(
+    "--accounts", default=2_000, show_default=True, type=click.IntRange(1, 200_000), help="Simulated companies."
+)
+@click.option(
+    "--days", default=180, show_default=True, type=click.IntRange(1, 3_650), help="Simulated days, up to today."
+)
 @click.option("--seed", default=7, show_default=True, help="Another seed is another market.")
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Real companies instead: a folder of public data.")
-@click.option("--profiles", type=click.Path(exists=True, path_type=Path), help="Profiles to run (default: the demo's own).")
+@click.option(
+    "--data", type=click.Path(exists=True, path_type=Path), help="Real companies instead: a folder of public data."
+)
+@click.option(
+    "--profiles", type=click.Path(exists=True, path_type=Path), help="Profiles to run (default: the demo's own)."
+)
 @click.option(
     "--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("tierline-demo"), show_default=True,
     help="Where the log goes; an earlier demo's is replaced.",
@@ -100,7 +108,8 @@ def _run(console: Console, settings: Settings, feed: Feed, market: Market | None
                 fresh = list(tail.read())
                 seen += fresh
                 # what time alone does between the end of the data and today comes last; it is no news
-                screen.show(max(0, feed.sent - waiting), [c for c in fresh if c["effective_at"] <= format_time(feed.last)])
+                news = [change for change in fresh if change["effective_at"] <= format_time(feed.last)]
+                screen.show(max(0, feed.sent - waiting), news)
                 if done and waiting == 0 and not fresh:
                     break
         seconds = time.perf_counter() - began
@@ -117,7 +126,7 @@ def _run(console: Console, settings: Settings, feed: Feed, market: Market | None
             seconds=seconds, end=ledger.until,
         )  # fmt: skip
     if market is not None:
-        judge(console, ledger, market.truth, market.truth, market.start_ms, market.end_ms)
+        judge(console, ledger, market)
     if feed.report is not None:
         console.print()
         for line in feed.report.lines():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import orjson
@@ -13,6 +14,7 @@ from schemas.times import parse_time
 from stream.profiles import load_profiles
 from stream.replay import RejectedLine, Replay
 from stream.scoring.engine import Limits
+from stream.scoring.values import TierChange
 from stream.settings import Settings, load_settings
 from stream.wire import change_document, rejected_document
 
@@ -31,14 +33,18 @@ def limits_of(settings: Settings) -> Limits:
 
 
 @click.command("replay")
-@click.option("--profiles", type=click.Path(exists=True, path_type=Path), required=True, help="Profile file or directory.")
+@click.option(
+    "--profiles", type=click.Path(exists=True, path_type=Path), required=True, help="Profile file or directory."
+)
 @click.option(
     "--signals",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     required=True,
     help="JSON lines, one CloudEvent each; - reads standard input.",
 )
-@click.option("--until", callback=_moment, metavar="TIME", help="Let time pass until then (default: the last record time).")
+@click.option(
+    "--until", callback=_moment, metavar="TIME", help="Let time pass until then (default: the last record time)."
+)
 @click.option("--scores", is_flag=True, help="At the end print every account as on account-scores.")
 def command(profiles: Path, signals: Path, until: int | None, *, scores: bool) -> None:
     """Run profiles over a file of signals in file order, as an import, and print the tier changes as JSON lines.
@@ -46,19 +52,24 @@ def command(profiles: Path, signals: Path, until: int | None, *, scores: bool) -
     Rejected records go to standard error, one JSON line each. Records after --until are left out.
     """
     settings = load_settings()
-    replay = Replay([profile.document for profile in load_profiles(profiles)], limits_of(settings))
+    live = [profile.document for profile in load_profiles(profiles) if profile.mode == "live"]
+    replay = Replay(live, limits_of(settings))
     with click.open_file(str(signals), "rb") as file:
         for result in replay.feed(file, until):
             if isinstance(result, RejectedLine):
                 _print(sys.stderr.buffer, _rejected(result, str(signals)))
             else:
-                _print(sys.stdout.buffer, change_document(result, source=settings.source, importing=True, detected_at=_now()))
+                _print(sys.stdout.buffer, _change(result, settings))
     for change in replay.finish(until):
-        _print(sys.stdout.buffer, change_document(change, source=settings.source, importing=True, detected_at=_now()))
+        _print(sys.stdout.buffer, _change(change, settings))
     if scores:
         for document in replay.scores(settings.source):
             _print(sys.stdout.buffer, document)
     sys.stdout.flush()
+
+
+def _change(change: TierChange, settings: Settings) -> dict[str, object]:
+    return change_document(change, source=settings.source, importing=True, detected_at=_now())
 
 
 def _rejected(result: RejectedLine, file: str) -> dict[str, object]:
@@ -67,8 +78,8 @@ def _rejected(result: RejectedLine, file: str) -> dict[str, object]:
     return rejected_document(result.refusal, raw=raw, key=None, headers=(), origin=origin, rejected_at=_now())
 
 
-def _print(file: object, document: dict[str, object]) -> None:
-    file.write(orjson.dumps(document) + b"\n")  # type: ignore[attr-defined]
+def _print(file: BinaryIO, document: dict[str, object]) -> None:
+    file.write(orjson.dumps(document) + b"\n")
 
 
 def _now() -> int:

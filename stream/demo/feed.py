@@ -1,4 +1,4 @@
-"""What the demo runs on: a simulated market, or a folder of real companies; and feeding it into the log as an import."""
+"""What the demo runs on: a simulated market or a folder of real companies, fed into the log as an import."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -23,14 +23,18 @@ class Screen:
         self._console = console
         self._recent: deque[dict[str, Any]] = deque(maxlen=SHOWN)
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("signals"), TimeElapsedColumn()
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("signals"),
+            TimeElapsedColumn(),
         )
         self._task = self._progress.add_task("Scoring", total=total)
         self._live = Live(self._view(), console=console, refresh_per_second=8, transient=True)
         self._told = 0
         self.changes = 0
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
         return self

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from schemas.times import parse_time
 from stream.scoring.explain import day
-from stream.sources.simulated import assess
+from stream.sources.simulated import Market, assess
 
 
 @dataclass(slots=True)
@@ -85,9 +85,10 @@ def tell(
     console.print(grid)
 
 
-def judge(console: Console, ledger: Ledger, truth: Mapping[str, Any], accounts: Iterable[str], start: int, end: int) -> None:
+def judge(console: Console, ledger: Ledger, market: Market) -> None:
     """Say how much more often, and how much earlier, hot accounts were really buying: the simulated truth is known."""
-    assessment = assess(truth, ledger.hot_until(end), list(accounts), start, end)
+    hot = ledger.hot_until(market.end_ms)
+    assessment = assess(market.truth, hot, list(market.truth), market.start_ms, market.end_ms)
     console.print()
     console.print("[bold]Was hot really hot?[/] The market is simulated, so the truth is known:")
     for sentence in assessment.sentences():

@@ -81,7 +81,7 @@ def test_links_lead_somewhere() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_small_demo_runs_through(tmp_path: Path) -> None:
-    """The demo ends by itself with exit code 0: changes with their sentence, counts, the truth, and what to try next."""
+    """The demo ends by itself, exit code 0: changes with their sentence, counts, the truth, what to try next."""
     done = subprocess.run(
         ["tierline", "demo", "--accounts", "150", "--days", "90"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=100, check=False,

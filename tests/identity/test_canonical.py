@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stream.identity import Unidentifiable, canonical_account
-from stream.identity.free_mail import EVERYWHERE, MAJORS, free_mail_domains
+from stream.identity.free_mail import EVERYWHERE, MAJORS
 from tests.shared_data import shared_data
 
 
