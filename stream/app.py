@@ -14,20 +14,25 @@ from typing import Any, TypeVar
 
 import faust
 import orjson
+from faust.types import TP
 
 from schemas.topics import ACCOUNT_STATE, ALIASES, INTAKE, SIGNALS, TOPICS
 from stream.agents.activation import activation, in_force
 from stream.agents.intake import Intake
+from stream.agents.memory import read_format
+from stream.agents.refusals import RefusalWatch
 from stream.agents.shard import Shard, Work
-from stream.agents.table import Stored
+from stream.agents.table import Stored, partition_key
 from stream.identity import Aliases
 from stream.metrics import Metrics
 from stream.profiles import LoadedProfile
+from stream.scoring.state import StateTooNew
 from stream.settings import Settings
 from stream.topology import GROUP, open_log, partitions_of
 from stream.transports.batching import Batch, BatchLimits, StaleBatch, batch_topic
 from stream.transports.embedded import broker_url
-from stream.transports.errors import LogError
+from stream.transports.errors import LogError, LogTooNew
+from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append
 from stream.web.health import Health, mount
 from stream.wire import encode_mark
@@ -42,6 +47,9 @@ RESCORED_AT_ONCE = 500
 RETRY = 1.0
 """Seconds before a failed commit is tried again."""
 
+REST = 60_000
+"""Milliseconds without a beat in a partition in which it failed for a fault of ours."""
+
 
 class Worker:
     """The parts of a running worker that agents, beat and web pages share."""
@@ -55,7 +63,10 @@ class Worker:
         self.shards: dict[int, Shard] = {}
         self.app = _faust_app(settings)
         self.stored: Stored = {}
+        self.watch = RefusalWatch(metrics)
         self._locks: dict[int, asyncio.Lock] = {}
+        self._resting: dict[int, int] = {}
+        """Partitions whose beat failed, and until when (epoch ms) it rests."""
 
     def lock(self, partition: int) -> asyncio.Lock:
         """Held from reading a partition's states until what came of it is durable."""
@@ -65,12 +76,21 @@ class Worker:
         """The shard of a partition; taken up from the recovered table when first asked for."""
         shard = self.shards.get(partition)
         if shard is None:
-            shard = self.shards[partition] = Shard(partition, self.stored, self.settings, self.metrics)
+            shard = Shard(partition, self.stored, self.settings, self.metrics, self.watch)
+            self.shards[partition] = shard
         return shard
 
+    def _take_up_anew(self, partition: int) -> None:
+        """What the shard holds in memory is not what is stored: forget it."""
+        self.shards.pop(partition).close()
+
     async def prepare(self) -> None:
-        """Before anything is consumed: learn the aliases, and bring the profile directory into force."""
+        """Before anything is consumed: learn the aliases, and bring the profile directory into force.
+
+        Raises LogError, also for a state that a newer release wrote, and ProfileErrors; then nothing was appended.
+        """
         with open_log(self.settings) as opened:
+            self._look_at(opened)
             for record in opened.scan_latest(self.settings.topic(ALIASES)):
                 if record.key and record.value:
                     self.aliases.add(record.key.decode(), _canonical(record.value))
@@ -79,6 +99,23 @@ class Worker:
             opened.append(appends)
         for sentence in told:
             log.info(sentence)
+
+    def _look_at(self, opened: EmbeddedLog) -> None:
+        """Refuse a state that cannot be read, and learn from where on the agents have still to read."""
+        topic = self.settings.topic(ACCOUNT_STATE)
+        try:
+            for partition in range(self.settings.partitions):
+                for record in opened.read_key(topic, partition_key("clock", partition), partition=partition)[-1:]:
+                    read_format(record.value)
+        except StateTooNew as error:
+            raise LogTooNew(f"{opened.path}: {error}.") from error
+        for name in (SIGNALS, *INTAKE):
+            topic = self.settings.topic(name)
+            for partition in range(opened.partitions(topic)):
+                position = opened.position(GROUP, topic, partition)
+                self.health.positions[TP(topic, partition)] = (
+                    opened.begin(topic, partition) if position is None else position
+                )
 
     async def score(self, batches: AsyncIterable[Batch]) -> None:
         """The scoring agent's loop."""
@@ -90,11 +127,13 @@ class Worker:
                 work = shard.process(batch.records, _now())
                 if await self._durable(lambda work=work, batch=batch: self._commit(work.appends, batch)):  # type: ignore[misc]
                     shard.committed(work, _now())
+                else:  # somebody else's states by now
+                    self._take_up_anew(partition)
             self._timed("score", began, len(batch))
 
     async def take_in(self, batches: AsyncIterable[Batch], topic: str) -> None:
         """The loop of an intake agent."""
-        intake = Intake(self.settings, self.aliases, self.metrics)
+        intake = Intake(self.settings, self.aliases, self.metrics, self.watch)
         async for batch in batches:
             began = time.perf_counter()
             taken = intake.process(batch.records, _now())
@@ -116,11 +155,18 @@ class Worker:
         async with self.lock(partition):
             shard = self.shard(partition)
             now = _now()
-            for work in (shard.rescore(RESCORED_AT_ONCE, now), shard.flush(now)):
-                if work is not None:
-                    await self._keep(shard, work)
-            due = shard.tick_due
-            if due is not None and due <= now:
+            if now < self._resting.get(partition, 0):
+                return
+            try:
+                work = shard.rescore(RESCORED_AT_ONCE, now) or shard.flush(now)
+            except Exception:  # a fault of ours in some account: what comes in is scored all the same
+                log.exception("partition %d: rescoring or publishing failed; tried again in a minute", partition)
+                self._resting[partition] = now + REST
+                self._take_up_anew(partition)
+                return
+            if work is not None:
+                await self._keep(shard, work)
+            if shard.wants_tick(now):
                 value = encode_mark("tick", {}, source=self.settings.source, time=now, id_=f"tick/{partition}/{now}")
                 shard.tick_sent = True
                 await self._durable(
@@ -144,7 +190,6 @@ class Worker:
             try:
                 await write()
             except StaleBatch:
-                self.shards.clear()  # somebody else's states by now: read them anew when they are ours again
                 return False
             except LogError as error:
                 # Nothing is skipped and nothing lost: a full disk is waited for.
@@ -200,6 +245,12 @@ def create_app(
 
     @table.on_recover  # type: ignore[untyped-decorator]
     async def recovered() -> None:
+        try:
+            for partition in range(settings.partitions):
+                worker.shard(partition)
+        except StateTooNew as error:
+            await app.crash(error)
+            return
         worker.health.recovered = True
 
     app.task(worker.beat)

@@ -11,8 +11,10 @@ from contextlib import suppress
 
 from stream.app import create_app
 from stream.profiles import LoadedProfile
+from stream.scoring.state import StateTooNew
 from stream.settings import Settings
 from stream.topology import open_log
+from stream.transports.errors import LogTooNew
 
 log = logging.getLogger("tierline")
 
@@ -44,6 +46,8 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
                 await task
         log.info("stopping")
         await app.stop()
+        if isinstance(app.crash_reason, StateTooNew):
+            raise LogTooNew(f"{settings.path}: {app.crash_reason}.")
         if app.crash_reason is not None:
             log.critical("the worker stopped: %r", app.crash_reason)
             sys.exit(1)

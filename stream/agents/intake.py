@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import orjson
 
 from schemas.topics import ACCOUNTS, ALIASES, REJECTED, SIGNALS
-from stream.agents.refusals import RefusalWatch
-from stream.identity import AliasLoop, Aliases
+from stream.agents.refusals import RefusalWatch, sender_of, unexpected
+from stream.identity import Aliases, AliasLoop
 from stream.metrics import Metrics
 from stream.scoring.values import Signal
 from stream.settings import Settings
@@ -31,19 +31,24 @@ class Taken:
 class Intake:
     """The intake of one topic. Pure but for the aliases it shares with the other agents."""
 
-    def __init__(self, settings: Settings, aliases: Aliases, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, aliases: Aliases, metrics: Metrics, watch: RefusalWatch | None = None
+    ) -> None:
         self._settings = settings
         self._aliases = aliases
         self._metrics = metrics
-        self._watch = RefusalWatch(metrics)
+        self._watch = watch or RefusalWatch(metrics)
 
     def process(self, records: Sequence[Record], now: int) -> Taken:
         """Work through a batch; nothing is awaited and nothing raised for a record's fault."""
         taken = Taken()
         for record in records:
-            result = decode(record.value, record.headers)
-            if isinstance(result, Incoming):
-                result = self._take(result, record, now, taken)
+            try:
+                result: Incoming | Refusal | None = decode(record.value, record.headers)
+                if isinstance(result, Incoming):
+                    result = self._take(result, record, now, taken)
+            except Exception:  # whatever it is, it must neither stop the others nor be lost  # noqa: BLE001
+                result = unexpected()
             if result is not None:
                 self._refuse(result, record, now, taken)
         return taken
@@ -56,7 +61,6 @@ class Intake:
 
     def _take(self, incoming: Incoming, record: Record, now: int, taken: Taken) -> Refusal | None:
         signal = incoming.signal
-        self._watch.saw(signal.source, refused=False)
         if signal.type == "account_alias":
             return self._alias(signal, record, now, taken)
         account = self._aliases.resolve(signal.account)
@@ -76,7 +80,8 @@ class Intake:
         try:
             news = self._aliases.add(old, canonical)
         except AliasLoop as error:
-            return Refusal(error.reason, str(error), {"id": signal.id, "source": signal.source, "type": signal.type})
+            return Refusal(error.reason, str(error), sender_of(signal))
+        self._watch.saw(signal.source, refused=False)
         if news:
             row = {"old": old, "canonical": canonical}
             partition = partition_for(old.encode(), self._settings.partitions)
@@ -88,9 +93,7 @@ class Intake:
         return None
 
     def _refuse(self, refusal: Refusal, record: Record, now: int, taken: Taken) -> None:
-        source = (refusal.envelope or {}).get("source")
-        if isinstance(source, str):
-            self._watch.saw(source[:200], refused=True)
+        self._watch.refused(refusal)
         document = rejected_document(
             refusal,
             raw=record.value or b"",

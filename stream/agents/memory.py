@@ -13,6 +13,7 @@ from stream.agents.table import Account, Stored, is_account, partition_key
 from stream.metrics import Metrics
 from stream.scoring.engine import Activation, Timeline
 from stream.scoring.profile import Profile, Profiles, compile_profile
+from stream.scoring.state import FORMAT, StateTooNew
 from stream.transports.records import partition_for
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def read_shard(stored: Stored, number: int, partitions: int) -> ShardMemory:
     memory = ShardMemory(_read_timeline(stored.get(partition_key("timeline", number))))
     raw = stored.get(partition_key("clock", number))
     if raw is not None:
-        meta = orjson.loads(raw)
+        meta = read_format(raw)
         memory.clock, memory.importing, memory.outside = meta["clock"], meta["importing"], meta["outside"]
     for key, value in stored.items():
         if key.startswith(ALIAS):
@@ -57,7 +58,7 @@ def read_shard(stored: Stored, number: int, partitions: int) -> ShardMemory:
         memory.sizes += len(key) + len(value)
         if not is_account(key):
             continue
-        header = orjson.loads(value)
+        header = read_format(value)
         name = header["account"]
         memory.names.add(name)
         dues = [place[6] for place in header["places"].values() if place[6] is not None]
@@ -68,6 +69,17 @@ def read_shard(stored: Stored, number: int, partitions: int) -> ShardMemory:
             memory.drifts.append((header["drift"], name))
         memory.tiers.update((profile, place[1]) for profile, place in header["places"].items() if place[1])
     return memory
+
+
+def read_format(raw: bytes | None) -> dict[str, Any]:
+    """A row of the account table with its format checked. Raises StateTooNew for one that this release cannot read."""
+    row: dict[str, Any] = orjson.loads(raw or b'{"v": 0}')
+    if (version := row["v"]) > FORMAT:
+        raise StateTooNew(
+            f"the stored state of the accounts has format {version}, this release reads up to {FORMAT}. Run the newer "
+            "release again; nothing was changed"
+        )
+    return row
 
 
 def timeline_row(timeline: Timeline) -> dict[str, Any]:

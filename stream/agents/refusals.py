@@ -1,10 +1,14 @@
-"""Which sources send mostly what cannot be used: over half of their last 1,000 records."""
+"""Which sources send mostly what cannot be used: over half of their last 1,000 records; and refusals of our own making."""
 
 from __future__ import annotations
 
+import traceback
 from collections import OrderedDict, deque
+from typing import Any
 
 from stream.metrics import Metrics
+from stream.scoring.values import Signal
+from stream.wire import Refusal
 
 WINDOW = 1_000
 ENOUGH = 100
@@ -16,7 +20,10 @@ SHOWN = 50
 
 
 class RefusalWatch:
-    """Keeps the fate of the last records of each source."""
+    """Keeps the fate of the last records of each source: one for all agents of a worker, each record told of once.
+
+    What intake forwards is told of where it is scored.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -26,6 +33,7 @@ class RefusalWatch:
 
     def saw(self, source: str, *, refused: bool) -> None:
         """One more record of a source."""
+        source = source[:200]
         fates = self._fates.get(source)
         if fates is None:
             fates = self._fates[source] = deque(maxlen=WINDOW)
@@ -43,6 +51,12 @@ class RefusalWatch:
         if refused or source in self._shown:
             self._show(source, self._refused[source] / len(fates), enough=len(fates) >= ENOUGH)
 
+    def refused(self, refusal: Refusal) -> None:
+        """One more refused record, of whatever source it names."""
+        source = (refusal.envelope or {}).get("source")
+        if isinstance(source, str):
+            self.saw(source, refused=True)
+
     def _show(self, source: str, share: float, *, enough: bool) -> None:
         if not enough or share <= 0.5:
             self._hide(source)
@@ -54,3 +68,14 @@ class RefusalWatch:
         if source in self._shown:
             self._shown.discard(source)
             self._metrics.source_refused.remove(source)
+
+
+def unexpected() -> Refusal:
+    """The refusal of a record that raised the exception being handled: a fault of ours, with where it happened."""
+    trace = traceback.format_exc(limit=-8)
+    return Refusal("unexpected", f"the record could not be processed; this is a fault of Tierline, please report it:\n{trace}")
+
+
+def sender_of(signal: Signal) -> dict[str, Any]:
+    """What a rejected record says of the signal it was."""
+    return {"id": signal.id, "source": signal.source, "type": signal.type, "subject": signal.account}

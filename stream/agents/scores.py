@@ -53,14 +53,14 @@ class Scores:
         """Whether something may be published."""
         if self._drifts and self._drifts[0][0] <= now and not self._partition.importing:
             return True
-        return any(moment <= now for moment in self._waiting.values()) if self._waiting else False
+        return any(self._ripe(moment, now) for moment in self._waiting.values())
 
     def publish(self, now: int) -> list[Append]:
         """Records for every account that is due; their accounts are dirty afterwards."""
         chosen = dict(self._at_once)
         self._at_once = {}
         for name, moment in list(self._waiting.items()):
-            if name in chosen or (moment <= now and len(chosen) < PER_FLUSH):
+            if name in chosen or (self._ripe(moment, now) and len(chosen) < PER_FLUSH):
                 del self._waiting[name]
                 chosen.setdefault(name, 0)
         while self._drifts and self._drifts[0][0] <= now and not self._partition.importing and len(chosen) < PER_FLUSH:
@@ -95,6 +95,12 @@ class Scores:
         topic = self._settings.topic(ACCOUNT_SCORES)
         value = encode_scored(state, standings, source=self._settings.source, as_of=moment)
         return Append(topic, self._number, name.encode(), value)
+
+    def _ripe(self, moment: int, now: int) -> bool:
+        """Whether what may be published from ``moment`` on may be now. One further ahead than ever set was set before the
+        wall clock jumped back.
+        """
+        return moment <= now or moment > now + self._settings.scores_every
 
     def _forget_old(self, now: int) -> None:
         if len(self._published) > 50_000:

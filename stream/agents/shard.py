@@ -7,26 +7,28 @@ then worked through again from the stored state, without it.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
 from stream.agents.memory import Counted, read_shard, timeline_row
-from stream.agents.refusals import RefusalWatch
+from stream.agents.refusals import RefusalWatch, sender_of, unexpected
 from stream.agents.scores import Scores
 from stream.agents.table import AccountTable, Stored, partition_key
 from stream.metrics import Metrics
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.partition import Partition
 from stream.scoring.profile import compile_profile
+from stream.scoring.state import FORMAT, StateTooNew
 from stream.scoring.values import TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
 from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarded, read_mark, rejected_document
+
+TICK_PAUSE = 60_000
+"""Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
 
 
 @dataclass(slots=True)
@@ -47,33 +49,40 @@ class Work:
 class Shard:
     """The scoring of one partition."""
 
-    def __init__(self, number: int, stored: Stored, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, number: int, stored: Stored, settings: Settings, metrics: Metrics, watch: RefusalWatch | None = None
+    ) -> None:
         self.number = number
         self._stored = stored
         self._settings = settings
         self._metrics = metrics
-        self._watch = RefusalWatch(metrics)
+        self._watch = watch or RefusalWatch(metrics)
         self._engine = Engine(
             Limits(horizon=settings.horizon, remembered=settings.remembered, whole=settings.remember == "all")
         )
         self._counted = Counted(metrics)
         self.tick_sent = False
         """Whether a tick is on its way through the log."""
+        self._no_tick_before = 0
         self._load()
 
     def process(self, records: Sequence[Record], now: int) -> Work:
         """Apply a batch. ``now``: wall clock, for ``detected_at`` alone."""
-        poisoned: dict[int, str] = {}
+        poisoned: dict[int, Refusal] = {}
         while True:
             work = Work()
             for record in records:
                 if record.offset in poisoned:
-                    self._park(record, poisoned[record.offset], now, work)
+                    self._refuse(poisoned[record.offset], record, now, work)
                     continue
                 try:
                     self._record(record, now, work)
+                except StateTooNew:
+                    raise
                 except Exception:  # whatever it is, it must neither stop the others nor be lost  # noqa: BLE001
-                    poisoned[record.offset] = traceback.format_exc(limit=-8)
+                    poisoned[record.offset] = unexpected()
+                    if _is_tick(record):
+                        self._no_tick_before = now + TICK_PAUSE
                     self._load()
                     break
             else:
@@ -105,10 +114,12 @@ class Shard:
         self.table.stored()
         self._counted.work(work, now)
 
-    @property
-    def tick_due(self) -> int | None:
-        """When a tick is wanted: the next moment at which something may be due, unless an import is open."""
-        return None if self.partition.importing or self.tick_sent else self.partition.next_due
+    def wants_tick(self, now: int) -> bool:
+        """Whether something may be due: by the wall clock, or by the log's, should the wall clock have jumped back."""
+        if self.partition.importing or self.tick_sent or now < self._no_tick_before:
+            return False
+        due = self.partition.next_due
+        return due is not None and due <= max(now, self.partition.clock)
 
     def close(self) -> None:
         """The partition is no longer ours: its accounts are no longer counted here."""
@@ -141,10 +152,9 @@ class Shard:
             return
         signal = incoming.signal
         key = signal.account.encode()
-        if record.key != key or signal.type == "account_alias":
+        if record.key != key or signal.type == "account_alias" or not self._ours(signal.account):
             self._forward(incoming, record, work)
             return
-        self._watch.saw(signal.source, refused=False)
         time = record.timestamp_ms
         if self.partition.importing:
             time = signal.time if incoming.recorded is None else incoming.recorded
@@ -152,9 +162,10 @@ class Shard:
         effects = self.partition.signal(signal, time)
         self._emit(effects.changes, importing, record.timestamp_ms, now, work)
         if effects.refused is not None:
-            refusal = Refusal(effects.refused.reason, effects.refused.message, _sender(incoming))
+            refusal = Refusal(effects.refused.reason, effects.refused.message, sender_of(signal))
             self._refuse(refusal, record, now, work)
             return
+        self._watch.saw(signal.source, refused=False)
         outcome = (signal.type, effects.outcome or "")
         work.outcomes[outcome] = work.outcomes.get(outcome, 0) + 1
         account = self.table.dirty.get(signal.account)
@@ -163,9 +174,15 @@ class Shard:
             if effects.outcome != "duplicate":
                 self.scores.touch(account, now, changed=bool(effects.changes) and not importing)
 
+    def _ours(self, account: str) -> bool:
+        """Whether an account belongs to this partition: a producer may have another idea of where a key goes."""
+        known = self.table.get(account) is not None
+        return known or partition_for(account.encode(), self._settings.partitions) == self.number
+
     def _resolve(self, account: str) -> str:
         """The account a name stands for, as far as this partition's log has told: its order decides, so that a replay
-        gives the same history."""
+        gives the same history.
+        """
         return self._moved.get(account, account)
 
     def _mark(self, mark: Mark, record: Record, now: int, work: Work) -> None:
@@ -185,6 +202,9 @@ class Shard:
                 self._emit(self.partition.open_import(time), importing, None, now, work)
             case "import_closed":
                 self._emit(self.partition.close_import(time), importing, None, now, work)
+            case _:
+                told = f"{mark.kind!r} is no mark that this release knows; upgrade, or send signals as tierline.signal.<type>"
+                self._refuse(Refusal("unknown_type", told), record, now, work)
 
     def _emit(
         self, changes: Sequence[TierChange], importing: bool, appended: int | None, now: int, work: Work  # noqa: FBT001
@@ -199,9 +219,7 @@ class Shard:
                 self.scores.touch(account, now, changed=not importing)
 
     def _refuse(self, refusal: Refusal, record: Record, now: int, work: Work) -> None:
-        source = (refusal.envelope or {}).get("source")
-        if isinstance(source, str):
-            self._watch.saw(source[:200], refused=True)
+        self._watch.refused(refusal)
         document = rejected_document(
             refusal,
             raw=record.value or b"",
@@ -213,10 +231,6 @@ class Shard:
         topic = self._settings.topic(REJECTED)
         work.appends.append(Append(topic, self.number, record.key, orjson.dumps(document)))
         work.refused[refusal.reason] = work.refused.get(refusal.reason, 0) + 1
-
-    def _park(self, record: Record, trace: str, now: int, work: Work) -> None:
-        message = f"the record could not be processed; this is a fault of Tierline, please report it:\n{trace}"
-        self._refuse(Refusal("unexpected", message), record, now, work)
 
     def _forward(self, incoming: Incoming, record: Record, work: Work) -> None:
         """Not keyed by its canonical account, or not for this topic: append it where it belongs."""
@@ -247,7 +261,7 @@ class Shard:
         self._rows = {}
         partition = self.partition
         meta = orjson.dumps(
-            {"v": 1, "clock": partition.clock, "importing": partition.importing, "outside": partition.outside}
+            {"v": FORMAT, "clock": partition.clock, "importing": partition.importing, "outside": partition.outside}
         )
         if meta != self._meta:
             self._meta = meta
@@ -259,6 +273,6 @@ class Shard:
         return rows
 
 
-def _sender(incoming: Incoming) -> dict[str, Any]:
-    signal = incoming.signal
-    return {"id": signal.id, "source": signal.source, "type": signal.type, "subject": signal.account}
+def _is_tick(record: Record) -> bool:
+    mark = read_mark(record.value)
+    return mark is not None and mark.kind == "tick"

@@ -1,0 +1,86 @@
+"""A shard of ``signals`` without any process: records in, outputs out, over a dict as the store. Restarts on demand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from stream.agents.shard import Shard, Work
+from stream.agents.table import Stored
+from stream.metrics import Metrics
+from stream.settings import Settings, load_settings
+from stream.transports.records import Append, Headers, Record
+from stream.wire import MarkKind, encode_mark
+
+START = 1_790_000_000_000
+"""The wall clock at the beginning, epoch ms."""
+
+
+class Desk:
+    """One shard, its log and its outputs. ``now`` is the wall clock, and with it the append time of what is put in."""
+
+    def __init__(self, *profiles: dict[str, Any], number: int = 0, **settings: Any) -> None:
+        self.settings: Settings = load_settings({}, **{"partitions": 1, **settings})
+        self.stored: Stored = {}
+        self.now = START
+        self.log: list[Record] = []
+        self.number = number
+        self.out: list[Append] = []
+        self.restart()
+        for document in profiles:
+            self.activate(document)
+
+    def restart(self) -> None:
+        """Take everything up anew from what is stored, as a new process does."""
+        self.metrics = Metrics()
+        self.shard = Shard(self.number, self.stored, self.settings, self.metrics)
+
+    def activate(self, document: dict[str, Any]) -> None:
+        """Activate a profile version."""
+        self.mark("profile_activated", {"profile": document})
+
+    def mark(self, kind: MarkKind, data: dict[str, Any] | None = None) -> list[Append]:
+        """Put a mark in."""
+        return self.put((None, encode_mark(kind, data or {}, source="tierline", time=self.now, id_="m")))
+
+    def tell(self, *documents: dict[str, Any]) -> list[Append]:
+        """Put signals in, one batch, each keyed by its subject."""
+        return self.put(*((one["subject"].encode(), json.dumps(one).encode()) for one in documents))
+
+    def put(self, *records: tuple[bytes | None, bytes | None], headers: Headers = ()) -> list[Append]:
+        """Put records in, one batch; what came out."""
+        batch = [
+            Record(self.settings.topic("signals"), self.number, len(self.log) + at, self.now, key, value, headers)
+            for at, (key, value) in enumerate(records)
+        ]
+        self.log += batch
+        return self.done(self.shard.process(batch, self.now))
+
+    def beat(self) -> list[Append]:
+        """What a beat between batches brings, its tick included."""
+        found: list[Append] = []
+        for make in (lambda: self.shard.rescore(500, self.now), lambda: self.shard.flush(self.now)):
+            work = make()
+            if work is not None:
+                found += self.done(work)
+        if self.shard.wants_tick(self.now):
+            found += self.mark("tick")
+        return found
+
+    def done(self, work: Work) -> list[Append]:
+        """The work is durable."""
+        self.shard.committed(work, self.now)
+        self.out += work.appends
+        return work.appends
+
+    def documents(self, name: str, appends: Sequence[Append] | None = None) -> list[dict[str, Any]]:
+        """Documents that came out on a topic: all, or those of ``appends``."""
+        topic = self.settings.topic(name)
+        return [json.loads(one.value or b"{}") for one in (self.out if appends is None else appends) if one.topic == topic]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of a sample."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
