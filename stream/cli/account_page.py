@@ -11,6 +11,7 @@ from rich.text import Text
 
 from stream.cli.plot import plot
 from stream.cli.tables import cell, clean, day, day_and_time, points, table
+from stream.curve import Point
 from stream.scoring.values import DISQUALIFIED
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def print_account(out: Console, found: Account, days: int) -> None:
         out.print(Text(f"also known as {', '.join(found.names)}", style="dim"))
     for name, standing in found.score["profiles"].items():
         out.print()
-        _standing(out, name, standing, found.score["as_of"])
+        _standing(out, name, standing)
+        _as_of(out, found.score["as_of"], standing["score"], found.curves.get(name))
         _lines(out, standing)
         _gaps(out, standing)
         _changes(out, found.changes.get(name, []))
@@ -56,7 +58,7 @@ def _facts(facts: dict[str, Any]) -> str:
     return clean(" · ".join(parts))
 
 
-def _standing(out: Console, name: str, standing: dict[str, Any], as_of: str) -> None:
+def _standing(out: Console, name: str, standing: dict[str, Any]) -> None:
     tier, grade = str(standing["tier"]), standing.get("grade")
     line = Text.assemble(
         (clean(name), "bold"),
@@ -68,7 +70,7 @@ def _standing(out: Console, name: str, standing: dict[str, Any], as_of: str) -> 
     )
     out.print(line)
     for reason in standing["reasons"]:
-        out.print(Text(f"Disqualified by {clean(reason)}.", style="red"))
+        out.print(Text(f"Disqualified: {clean(reason)}.", style="red"))
     if standing["next_transition_at"]:
         into = f"Moves to {clean(standing['next_tier'])}" if standing["next_tier"] else "Moves"
         if tier != DISQUALIFIED:
@@ -78,7 +80,15 @@ def _standing(out: Console, name: str, standing: dict[str, Any], as_of: str) -> 
         out.print("Stays there if nothing else happens.")
     if standing["coverage"] < 1:
         out.print(f"{standing['coverage']:.0%} of the criteria could be decided; for the others a fact is not known.")
-    out.print(Text(f"As of {day_and_time(as_of)}.", style="dim"))
+
+
+def _as_of(out: Console, as_of: str, score: float, curve: list[Point] | None) -> None:
+    """A score is published when it has moved by some points; what time has made of it since is told as well."""
+    told = f"As of {day_and_time(as_of)}"
+    now = curve[-1][1] if curve else None
+    if now is not None and abs(now - score) >= 0.05:
+        told += f"; by now time has made it {points(now)}"
+    out.print(Text(f"{told}.", style="dim"))
 
 
 def _lines(out: Console, standing: dict[str, Any]) -> None:

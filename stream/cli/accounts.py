@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
+from rich.text import Text
 
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.tables import Problem, cell, clean, console, day, many, points, print_json, table
@@ -17,6 +18,9 @@ from stream.settings import Settings, load_settings
 from stream.transports.log import EmbeddedLog
 
 SHOWN = 50
+ROOMY, USUAL = 100, 76
+"""Columns of a terminal from which on names, and from which on dates and reasons are shown."""
+LONGEST_NAME = 32
 Row = dict[str, Any]
 
 _LAST = "9999"  # after every moment, as text
@@ -93,31 +97,37 @@ class _Seen:
 
 
 def _print(rows: list[Row], seen: _Seen, *, single: bool) -> None:
+    """As many columns as there is room for: account, tier, score and what comes next always."""
     out = console()
-    named = any(row["name"] for row in rows)
-    columns = ["account"] + ["name"] * named + ["profile"] * (not single)
-    columns += ["tier", "score", "since", "top reasons", "cools"]
-    made = table(*columns, right=("score",), fold=("top reasons", "name"))
-    made.columns[0].overflow = "fold"
-    made.columns[0].no_wrap = False
+    shown = ["account"]
+    shown += ["name"] * (out.width >= ROOMY and any(row["name"] for row in rows))
+    shown += ["profile"] * (not single) + ["tier", "score"]
+    shown += ["since", "top reasons"] * (out.width >= USUAL) + ["cools"]
+    made = table(*shown, right=("score",))
+    made.columns[0].min_width = min(max(len(row["account"]) for row in rows), out.width // 3)
     for row in rows:
-        cells = [cell(row["account"])]
-        if named:
-            cells.append(cell(row["name"] or ""))
-        if not single:
-            cells.append(cell(row["profile"]))
-        cells += [
-            cell(row["tier"], "red" if row["tier"] == DISQUALIFIED else "bold"),
-            cell(points(row["score"])),
-            cell(day(row["since"])),
-            cell(_reasons(row), "dim"),
-            cell(_next(row)),
-        ]
-        made.add_row(*cells)
+        made.add_row(*(_cell(column, row) for column in shown))
     out.print(made)
     rest = seen.matched - len(rows)
     if rest:
         click.echo(f"… and {rest:,} more: --limit 0 shows all.", err=True)
+
+
+def _cell(column: str, row: Row) -> Text:
+    match column:
+        case "name":
+            return cell(str(row["name"] or "")[:LONGEST_NAME])
+        case "tier":
+            return cell(row["tier"], "red" if row["tier"] == DISQUALIFIED else "bold")
+        case "score":
+            return cell(points(row["score"]))
+        case "since":
+            return cell(day(row["since"]))
+        case "top reasons":
+            return cell(_reasons(row), "dim")
+        case "cools":
+            return cell(_next(row))
+    return cell(row[column])
 
 
 def _reasons(row: Row) -> str:
@@ -142,9 +152,9 @@ def _nobody(log: EmbeddedLog, settings: Settings, seen: _Seen, tier: str | None)
     waiting = sum(log.end(topic, partition) for partition in range(log.partitions(topic)))
     if not waiting:
         return "No account yet: the log is empty. Send it signals: `tierline send FILE`."
-    records = many(waiting, "record")
+    are, records = ("is", "are")[waiting > 1], many(waiting, "record")
     if worker_of(settings.path) is None:
-        return f"No account is scored yet, though {records} wait in the log: start `tierline run`."
+        return f"No account is scored yet; there {are} {records} to read in the log: start `tierline run`."
     return f"No account is scored yet; the worker has {records} to read. Ask again, or see `tierline doctor`."
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDE = 160
+WIDE = 200
 """Columns of a table that nobody's terminal bounds, as in a pipe."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # control characters, those that turn the direction of writing, invisible ones, lone surrogates, line and paragraph ends
@@ -57,7 +57,7 @@ def console(*, err: bool = False) -> Console:
 
 def table(*columns: str, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
     """An empty table with a line below its head. ``right``: columns of numbers; ``fold``: those that may be broken."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
     for name in columns:
         made.add_column(
             name,
