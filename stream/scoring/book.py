@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from math import inf
 from operator import attrgetter
 
+from stream.scoring import surge
 from stream.scoring.columns import Column, Peak
 from stream.scoring.course import Course
 from stream.scoring.criteria import SignalRule
@@ -60,11 +61,11 @@ class Book:
             self._matched.remove(entry)
             self._recount()
 
-    def fold(self, entry: Entry) -> None:
-        """The ledger forgets this signal: keep what it goes on giving."""
+    def fold(self, entry: Entry, now: int) -> None:
+        """The ledger forgets this signal ``now``: keep what it goes on giving."""
         if self._place(entry) is not None:
             self.folded = self.folded or Folded()
-            self.folded.add(self.rule, entry)
+            self.folded.add(self.rule, entry, now)
         self.drop(entry)
 
     def drop(self, entry: Entry) -> None:
@@ -77,7 +78,7 @@ class Book:
         """What the criterion gives at ``now``, bounded by its cap."""
         rule = self.rule
         if rule.surge is not None:
-            return rule.points if self._surges(now) else 0.0
+            return rule.points if surge.holds(rule.surge, self.times, now) else 0.0
         up, down = self._parts(now)
         if rule.cap is None:
             return up if up >= -down - TOLERANCE else down
@@ -87,7 +88,7 @@ class Book:
         """The least and the greatest value in ``[first, last]``, where no signal begins in ``(first, last]``."""
         rule = self.rule
         if rule.surge is not None:
-            verdict = self._surges_throughout(first, last)
+            verdict = surge.throughout(rule.surge, self.times, first, last)
             if verdict is None:
                 return min(0.0, rule.points), max(0.0, rule.points)
             return (rule.points, rule.points) if verdict else (0.0, 0.0)
@@ -117,6 +118,10 @@ class Book:
             return False
         ends = self.rule.decay.ends
         return ends is None or now - newest < ends
+
+    def at(self, moment: int) -> list[Entry]:
+        """The signals of just this time."""
+        return self.counted[bisect_left(self.times, moment) : bisect_right(self.times, moment)]
 
     def starts_after(self, now: int) -> list[int]:
         """The moments after ``now`` at which future-dated signals begin to count."""
@@ -151,8 +156,8 @@ class Book:
 
     def bend(self, first: int, last: int) -> int | None:
         """A moment in ``(first, last]`` at which a signal changes its phase; of many one in the middle."""
-        surge, decay = self.rule.surge, self.rule.decay
-        for age in (surge.recent, surge.recent + surge.baseline) if surge else decay.bends:
+        rule = self.rule
+        for age in (rule.surge.recent, rule.surge.recent + rule.surge.baseline) if rule.surge else rule.decay.bends:
             low, high = bisect_right(self.times, first - age), bisect_right(self.times, last - age)
             if low < high:
                 return self.times[(low + high) // 2] + age
@@ -165,12 +170,12 @@ class Book:
         """How the value goes on over a span in which no signal begins; ``None`` where it takes a turn within."""
         rule, course = self.rule, Course()
         if rule.surge is not None:
-            return None if self._surges_throughout(first, last) is None else course
+            return None if surge.throughout(rule.surge, self.times, first, last) is None else course
         if self.bend(first, last) is not None:
             return None
         if rule.cap is None:
-            strongest = self._strongest(first)
-            if strongest != self._strongest(last):
+            strongest = self.strongest(first)
+            if strongest != self.strongest(last):
                 return None
             if strongest is not None:
                 rule.decay.steer(course, first - strongest[0], strongest[1])
@@ -187,7 +192,7 @@ class Book:
             return Course()
         return course.held(last - first) if least < rule.cap < most else course
 
-    def _strongest(self, now: int) -> tuple[int, float] | None:
+    def strongest(self, now: int) -> tuple[int, float] | None:
         """Time and points of the one signal that gives the value at ``now``."""
         found: list[tuple[float, tuple[int, float] | None]] = []
         forgotten = (self.folded.up, self.folded.down) if self.folded else (None, None)
@@ -217,31 +222,6 @@ class Book:
             return self.folded.peak(self.rule, self.folded.up, now), self.folded.peak(self.rule, self.folded.down, now)
         value = self.folded.value(self.rule, now)
         return max(value, 0.0), min(value, 0.0)
-
-    def _surges(self, now: int) -> bool:
-        surge = self.rule.surge
-        assert surge is not None
-        border = bisect_right(self.times, now - surge.recent)
-        recent = bisect_right(self.times, now) - border
-        before = border - bisect_right(self.times, now - surge.recent - surge.baseline)
-        expected = surge.at_least * before * surge.recent / surge.baseline
-        return recent >= surge.min_count and recent >= expected - TOLERANCE
-
-    def _surges_throughout(self, first: int, last: int) -> bool | None:
-        """Whether it surges in all of ``[first, last]``, in none of it (false), or may do both."""
-        surge = self.rule.surge
-        assert surge is not None
-        now, then = bisect_right(self.times, first), bisect_right(self.times, last)
-        recent = [bisect_right(self.times, moment - surge.recent) for moment in (first, last)]
-        before = [bisect_right(self.times, moment - surge.recent - surge.baseline) for moment in (first, last)]
-        share = surge.at_least * surge.recent / surge.baseline
-        least, most = now - recent[1], then - recent[0]
-        fewest, plenty = max(recent[0] - before[1], 0), recent[1] - before[0]
-        if most < surge.min_count or most < share * fewest - 2 * TOLERANCE:
-            return False
-        if least >= surge.min_count and least >= share * plenty:
-            return True
-        return self._surges(first) if first == last else None
 
     def _place(self, entry: Entry) -> int | None:
         index = bisect_left(self.counted, entry.key, key=_by_key)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from stream.scoring.conditions import Condition, compile_condition, is_number, look_up, members_read
+from stream.scoring.conditions import Condition, Verdict, compile_condition, is_number, look_up, members_read
 from stream.scoring.decay import Decay, compile_decay, milliseconds
 
 MOST_POINTS = 1e15
@@ -77,7 +77,7 @@ class SignalRule:
 
     @property
     def horizon(self) -> int:
-        """The age (ms) from which a signal's course is plain, so that it may be forgotten without a trace in the score."""
+        """The age (ms) from which a signal's course is plain: it may be forgotten without a trace in the score."""
         return self.surge.recent + self.surge.baseline if self.surge else self.decay.settled
 
 
@@ -111,7 +111,7 @@ class Gate:
         """The reason in words, as ``reasons`` carries it."""
         return f"excluded by {self.id}" if self.excludes else f"required {self.id} not met"
 
-    def shuts(self, verdict: bool | None) -> bool:
+    def shuts(self, verdict: Verdict) -> bool:
         """Whether the gate sends the account away, given its condition's verdict."""
         if self.excludes:
             return verdict is True

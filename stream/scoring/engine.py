@@ -16,15 +16,17 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from operator import attrgetter
 
 from stream.scoring import crossing, publish
+from stream.scoring.judge import Limits, before_floor, iso, judge, key_of
 from stream.scoring.ledger import Entry, Shift
 from stream.scoring.place import Place
-from stream.scoring.profile import DAY, Profiles
+from stream.scoring.profile import Profiles
 from stream.scoring.state import AccountState
-from stream.scoring.values import FACT_TYPES, NOT_RETRACTABLE, Cause, Effects, Outcome, Refused, Signal, TierChange
+from stream.scoring.values import FACT_TYPES, Cause, Effects, Outcome, Refused, Signal, TierChange
+
+__all__ = ["Activation", "Engine", "Limits", "Timeline"]
 
 _by_key = attrgetter("key")
 
@@ -77,19 +79,6 @@ class Timeline:
         self.first = epoch
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds the past and the future of an account, in milliseconds and signals."""
-
-    horizon: int = 180 * DAY
-    remembered: int = 4_096
-    ahead: int = 600_000
-    """How far ``time`` may lie ahead of the record time."""
-    whole: bool = False
-    """Remember every member of a signal, not only those that profiles in force read: a larger state, but a later profile
-    version is scored on the past as if it had always been there."""
-
-
 class Engine:
     """Applies records to account states. Stateless itself."""
 
@@ -112,16 +101,17 @@ class Engine:
                 place.build(state.values, state.ledger, state.folded)
         else:
             self.catch_up(state, time, timeline, effects.changes)
-        if (signal.source, signal.id) in state.ledger.by_identity:
+        known = state.ledger.by_identity.get((signal.source, signal.id))
+        if known is not None and not before_floor(self.limits, state, max(state.clock, time), known.key, known.type):
             effects.outcome = "duplicate"  # the first in the log holds, whatever this one says
             return state, effects
         try:
-            self._judge(state, signal, time)
+            judge(self.limits, state, signal, time)
         except Refused as refused:
             effects.refused = refused
             return (None if fresh else state), effects
         state.clock = max(state.clock, time)
-        effects.outcome = self._take(state, signal, timeline, fresh, effects.changes)
+        effects.outcome = self._take(state, signal, timeline, effects.changes, fresh=fresh)
         self._forget(state, timeline.profiles)
         return state, effects
 
@@ -135,43 +125,8 @@ class Engine:
             self._activate(state, activation.profiles, changes)
         self._advance(state, until, changes)
 
-    def _judge(self, state: AccountState, signal: Signal, time: int) -> None:
-        limits, now = self.limits, max(state.clock, time)
-        if signal.time > time + limits.ahead:
-            raise Refused(
-                "in_future",
-                f"time {_iso(signal.time)} is more than {limits.ahead // 60_000} minutes ahead of the record time "
-                f"{_iso(time)}; mend the clock or the time zone of {signal.source}",
-            )
-        if signal.type in FACT_TYPES or signal.type == "account_alias":
-            return
-        if self._before_floor(state, now, signal.time, signal.source, signal.id):
-            raise Refused("too_late", self._late(state, now, "it happened", signal.time))
-        if signal.type == "retracted":
-            target = (signal.data["signal_source"], signal.data["signal_id"])
-            taken = state.ledger.by_identity.get(target)
-            if taken is not None and taken.type in NOT_RETRACTABLE:
-                raise Refused(
-                    "not_retractable",
-                    f"{taken.name} is of type {taken.type}, which cannot be taken back; send a newer one that corrects it",
-                )
-            if self._before_floor(state, now, signal.data["signal_time"], *target):
-                raise Refused("too_late", self._late(state, now, "what it takes back happened", signal.data["signal_time"]))
-
-    def _before_floor(self, state: AccountState, now: int, time: int, source: str, id_: str) -> bool:
-        if time < now - self.limits.horizon:
-            return True
-        return state.floor is not None and (time, source, id_) < state.floor
-
-    def _late(self, state: AccountState, now: int, what: str, time: int) -> str:
-        floor = max(now - self.limits.horizon, state.floor[0] if state.floor else 0)
-        return (
-            f"{what} at {_iso(time)}, before {_iso(floor)}, from where on {state.account} is remembered; "
-            "send history in order as an import, or raise the horizon"
-        )
-
     def _take(
-        self, state: AccountState, signal: Signal, timeline: Timeline, fresh: bool, changes: list[TierChange]
+        self, state: AccountState, signal: Signal, timeline: Timeline, changes: list[TierChange], *, fresh: bool
     ) -> Outcome:
         """Remember a signal that is new, and run the tier machines that it touches."""
         now, profiles = state.clock, timeline.profiles
@@ -184,10 +139,11 @@ class Engine:
             cause = "retraction"
         shift = self._remember(state, signal, profiles)
         touched = {entry.type for entry in (*shift.added, *shift.removed)}
+        crowded = len(state.ledger) > self.limits.remembered
         counted = False
+        moved: list[tuple[Place, list[float], float]] = []
         for place in state.places.values():
-            numbers = {number for type_ in touched for number in place.profile.by_type.get(type_, ())}
-            if not (numbers or told or fresh):
+            if not (told or fresh or crowded or any(type_ in place.profile.by_type for type_ in touched)):
                 continue
             before = place.values(now)
             score_before = 0.0 if place.tier is None else place.profile.total(before)[0]
@@ -197,6 +153,10 @@ class Engine:
                 place.discount(entry)
             for entry in shift.added:
                 counted = place.count(entry, state.folded) or counted
+            moved.append((place, before, score_before))
+        if crowded:
+            self._crowd_out(state)
+        for place, before, score_before in moved:
             publish.settle(state, place, cause, signal, before, score_before, changes)
         if signal.type in FACT_TYPES:
             return "fact"
@@ -208,16 +168,16 @@ class Engine:
 
     @staticmethod
     def _tell(state: AccountState, signal: Signal) -> bool:
-        key = (signal.time, signal.source, signal.id)
+        key = key_of(signal)
         if signal.type == "opportunity_outcome":
-            facts = {"last_outcome": signal.data["stage"], "last_outcome_at": _iso(signal.time)}
+            facts = {"last_outcome": signal.data["stage"], "last_outcome_at": iso(signal.time)}
         else:
             facts = flat_facts(signal.data["facts"])
         return True in [state.tell(name, value, key) for name, value in facts.items()]
 
     def _remember(self, state: AccountState, signal: Signal, profiles: Profiles) -> Shift:
         now = state.clock
-        if self._before_floor(state, now, signal.time, signal.source, signal.id):
+        if before_floor(self.limits, state, now, key_of(signal), signal.type):
             return Shift([], [])  # a fact or an outcome: taken as a fact, too old to be counted
         if signal.type == "retracted":
             data = {name: signal.data[name] for name in ("signal_id", "signal_source", "signal_time")}
@@ -228,13 +188,18 @@ class Engine:
         state.remember(entry)
         return shift
 
-    def _forget(self, state: AccountState, profiles: Profiles) -> None:
-        """Keep what is remembered bounded: by number at once, by age in passes a few days apart."""
+    def _crowd_out(self, state: AccountState) -> None:
+        """Forget the oldest of too many, before the tier machine runs: it may count for less now (``Folded``)."""
         ledger = state.ledger
         while len(ledger) > self.limits.remembered:
-            oldest, rest = heapq.nsmallest(2, (e for entries in ledger.by_type.values() for e in entries[:2]), key=_by_key)
+            first = (entry for entries in ledger.by_type.values() for entry in entries[:2])
+            oldest, rest = heapq.nsmallest(2, first, key=_by_key)
             self._fold(state, oldest)
             state.floor = rest.key if state.floor is None else max(rest.key, state.floor)
+
+    def _forget(self, state: AccountState, profiles: Profiles) -> None:
+        """Forget what is old enough to go on counting as before, in passes a few days apart."""
+        ledger = state.ledger
         if state.clock - state.folded_at < self.limits.horizon // 32:
             return
         state.folded_at = state.clock
@@ -254,7 +219,7 @@ class Engine:
         if state.ledger.counts(entry):
             done: set[str] = set()
             for place in state.places.values():
-                place.forget(entry, state.folded, done)
+                place.forget(entry, state.folded, done, state.clock)
         state.forget(entry)
 
     def _advance(self, state: AccountState, until: int, changes: list[TierChange]) -> None:
@@ -308,9 +273,3 @@ def flat_facts(facts: dict[str, object]) -> dict[str, object]:
         else:
             flat[name] = value
     return flat
-
-
-def _iso(moment: int) -> str:
-    seconds, rest = divmod(moment, 1000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{rest:03d}Z" if rest else f"{text}Z"

@@ -52,7 +52,7 @@ def _why(
     if criterion.when is not None:
         return "unknown" if criterion.when(state.values) is None else "not met"
     book = place.books.get(number)
-    begun = book is not None and (book.folded is not None or any(time <= now for time in book.times))
+    begun = book is not None and bool(book.folded is not None or (book.times and book.times[0] <= now))
     if book is None or not begun:
         return "no signal"
     if book.rule.surge is not None:
@@ -79,16 +79,19 @@ def _standing(book: Book, now: int) -> list[Entry]:
     rule = book.rule
     if rule.surge is not None:
         return [entry for entry in book.counted if now - rule.surge.recent < entry.time <= now][-EVIDENCE:]
-    worth: list[tuple[Entry, float]] = []
+    if rule.cap is None:
+        strongest = book.strongest(now)
+        if strongest is None:
+            return []
+        time, points = strongest
+        return [entry for entry in book.at(time) if rule.worth(entry.data) == points][-1:]
+    found: list[Entry] = []
     for entry in reversed(book.counted):
-        points = rule.worth(entry.data) * rule.decay.share(now - entry.time)
-        if points != 0.0:
-            worth.append((entry, points))
-        if len(worth) == EVIDENCE and rule.cap is not None:
+        if len(found) == EVIDENCE or (rule.decay.ends is not None and now - entry.time >= rule.decay.ends):
             break
-    if rule.cap is None and worth:
-        return [max(worth, key=lambda pair: abs(pair[1]))[0]]
-    return [entry for entry, _ in reversed(worth)]
+        if rule.worth(entry.data) * rule.decay.share(now - entry.time) != 0.0:
+            found.append(entry)
+    return found[::-1]
 
 
 def trigger_of(signal: Signal | Entry, cause: Cause) -> Trigger:
@@ -108,7 +111,8 @@ def describe(type_: str, data: Mapping[str, Any]) -> str:
             series = get("series", "unknown")
             named = {"pre_seed": "a pre-seed round", "seed": "a seed round", "e_plus": "a late-stage round"}
             named |= {"debt": "debt", "grant": "a grant", "private_equity": "private equity", "ipo": "an IPO"}
-            return f"raised {named.get(series, 'a round' if series == 'unknown' else 'Series ' + series.upper())}{money}"
+            plain = "a round" if series == "unknown" else f"Series {series.upper()}"
+            return f"raised {named.get(series, plain)}{money}"
         case "executive_hire":
             return f"hired {get('person') or 'somebody'} as {get('title')}"
         case "executive_departure":
@@ -172,11 +176,11 @@ def sentence(
     if direction == "requalified":
         text = text[:-1] + " (qualified again)."
     if next_at is not None and next_tier is not None:
-        text += f" {_verb(direction, tier, next_tier)} {next_tier} on {day(next_at)} if nothing else happens."
+        text += f" {_verb(tier, next_tier)} {next_tier} on {day(next_at)} if nothing else happens."
     return text
 
 
-def _verb(direction: Direction, tier: str, next_tier: str) -> str:
+def _verb(tier: str, next_tier: str) -> str:
     if next_tier == DISQUALIFIED:
         return "Becomes"
     return "Returns to" if tier == DISQUALIFIED else "Cools to"

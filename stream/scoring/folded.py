@@ -14,7 +14,12 @@ _FOLDED_BITS = 1_024
 
 @dataclass(slots=True)
 class Folded:
-    """What forgotten signals still give under one rule: bounded, exact for flat tails and half-lives."""
+    """What forgotten signals still give under one rule.
+
+    Exact for a signal whose decay has settled into its last phase (flat, or halving), as it has when it is forgotten
+    for its age. One pushed out by number before that gives from then on what its last phase gives: nothing where a line
+    or a window was to end, the last of its steps, no grace before a half-life. To a surge it is lost.
+    """
 
     flat: int = 0
     """Sum in units of 2**-64 (rules that sum)."""
@@ -30,8 +35,8 @@ class Folded:
     used: int = 0
     """The newest limit window that forgotten signals lie in, and how many of them it counted."""
 
-    def add(self, rule: SignalRule, entry: Entry) -> None:
-        """Take over a signal that leaves the ledger."""
+    def add(self, rule: SignalRule, entry: Entry, now: int) -> None:
+        """Take over a signal that leaves the ledger ``now``."""
         self.last = entry.time if self.last is None else max(self.last, entry.time)
         if rule.limit is not None:
             window = entry.time // rule.limit.per
@@ -48,7 +53,7 @@ class Folded:
             else:
                 self.down = strongest
         elif tail.shape == "half":
-            mantissa, exponent = half_term(points, entry.time + decay.grace, tail.span)
+            mantissa, exponent = half_term(points, min(entry.time + decay.grace, now), tail.span)
             if self.half == 0 or exponent - self.base > _FOLDED_BITS:
                 shift = exponent - 2 * SCALE - self.base
                 self.half, self.base = (self.half >> shift if shift > 0 else 0), exponent - 2 * SCALE

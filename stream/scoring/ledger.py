@@ -80,7 +80,7 @@ class Ledger:
         self.by_identity: dict[tuple[str, str], Entry] = {}
         self.by_type: dict[str, list[Entry]] = {}
         self.retracted: dict[tuple[str, str], Entry] = {}
-        """Identity taken back → the retraction that did it."""
+        """Identity taken back → the retraction that did it, the latest of several."""
         self._events: dict[tuple[str, tuple[Any, ...]], list[Entry]] = {}
 
     def __len__(self) -> int:
@@ -119,7 +119,7 @@ class Ledger:
         return [other for other in self._events.get(key, ()) if other.repeat_of is entry] if key else []
 
     def drop(self, entry: Entry) -> list[Entry]:
-        """Forget an entry. Repeats of it that stay become orphans, so that they can not begin to count; returns them."""
+        """Forget an entry. Repeats of it that stay become orphans, which never begin to count; returns them."""
         identity = (entry.source, entry.id)
         del self.by_identity[identity]
         entries = self.by_type[entry.type]
@@ -149,7 +149,8 @@ class Ledger:
 
     def _take_back(self, retraction: Entry) -> Shift:
         target = (retraction.data["signal_source"], retraction.data["signal_id"])
-        if target in self.retracted:
+        if target in self.retracted:  # the last of them holds, whichever came first: it is forgotten last
+            self.retracted[target] = max(retraction, self.retracted[target], key=_by_key)
             return Shift([], [])
         entry = self.by_identity.get(target)
         counted = entry is not None and self.counts(entry)

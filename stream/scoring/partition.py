@@ -149,7 +149,7 @@ class Partition:
                 continue
             self.engine.catch_up(state, time, self.timeline, changes)
             self._keep(state)
-        changes.sort(key=lambda change: change.effective_at)
+        changes.sort(key=lambda change: (change.effective_at, change.account))
         return changes
 
     def _turn(self, activation: Activation) -> None:

@@ -103,14 +103,14 @@ class Place:
         for book in self._books_of(entry):
             book.remove(entry)
 
-    def forget(self, entry: Entry, folded: dict[str, Folded], done: set[str]) -> None:
+    def forget(self, entry: Entry, folded: dict[str, Folded], done: set[str], now: int) -> None:
         """The ledger forgets a counted signal. ``done``: rules that have folded it already, under another profile."""
         for book in self._books_of(entry):
             if book.rule.fingerprint in done:
                 book.folded = folded.get(book.rule.fingerprint)
                 book.drop(entry)
             else:
-                book.fold(entry)
+                book.fold(entry, now)
                 done.add(book.rule.fingerprint)
                 if book.folded is not None:
                     folded[book.rule.fingerprint] = book.folded

@@ -82,7 +82,7 @@ class Profile:
         return self.name, self.version
 
     def total(self, values: Sequence[float]) -> tuple[float, list[float]]:
-        """The score of these criterion values, and what each group gave; rounded once, so that it moves as its terms do."""
+        """The score of these criterion values, and what each group gave. Exact sums move as their terms do."""
         groups = [group.bound(fsum(values[group.members.start : group.members.stop])) for group in self.groups]
         return min(max(fsum(groups), self.low), self.high), groups
 

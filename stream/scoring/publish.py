@@ -37,10 +37,7 @@ def settle(
 def passed(state: AccountState, place: Place, moment: int, changes: list[TierChange]) -> None:
     """Time alone moved the account at ``moment``, which is its clock now."""
     tier = crossing.tier_at(place, moment)
-    started = sorted(
-        (entry for book in place.books.values() for entry in book.counted if entry.time == moment),
-        key=lambda entry: entry.key,
-    )
+    started = sorted((entry for book in place.books.values() for entry in book.at(moment)), key=lambda entry: entry.key)
     cause: Cause = "signal" if started else "decay"
     trigger = explain.trigger_of(started[0], cause) if started else None
     _enter(state, place, tier, cause, trigger, place.points, place.score, place.values(moment), changes)

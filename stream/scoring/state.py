@@ -120,8 +120,10 @@ class AccountState:
             self.dirty.add(self.sealed)
 
     def forget(self, entry: Entry) -> None:
-        """Take the oldest entry of its type out of ledger and storage. Its chunk is not rewritten, only deleted once it
-        is empty: ``gone`` says what not to read back."""
+        """Take the oldest entry of its type out of ledger and storage.
+
+        Its chunk is not rewritten, only deleted once it is empty: ``gone`` says what not to read back.
+        """
         self.gone[entry.type] = max(entry.key, self.gone.get(entry.type, entry.key))
         orphans = self.ledger.drop(entry)
         self.dirty.update(orphan.chunk for orphan in orphans if orphan.chunk)

@@ -61,7 +61,7 @@ class Ladder:
         return next(tier.name for tier in self.tiers if tier.entered_at(score))
 
     def next(self, current: str | None, score: float, *, shut: bool, now: int, since: int) -> str:
-        """The tier the machine gives. ``shut``: some gate disqualifies. ``since``: when the current tier was entered."""
+        """The tier the machine gives. ``shut``: a gate disqualifies. ``since``: when the current tier was entered."""
         if shut:
             return DISQUALIFIED
         at = self.index.get(current) if current else None
