@@ -50,7 +50,7 @@ class Finding:
     mend: str = ""
 
 
-def settings_of(broker: str | None) -> tuple[Settings | None, list[Finding]]:
+def settings_of(broker: str | None, profiles: Path | None) -> tuple[Settings | None, list[Finding]]:
     """The settings, ``None`` where they cannot be used, and what there is to say about them."""
     found: list[Finding] = []
     known = [PREFIX + name.upper() for name in Settings.model_fields]
@@ -59,14 +59,15 @@ def settings_of(broker: str | None) -> tuple[Settings | None, list[Finding]]:
         mend = f"did you mean {near[0]}?" if near else "unset it, or look for the name among those above"
         found.append(Finding("settings", variable, "warn", "is not a setting, so it does nothing", mend))
     try:
-        settings = load_settings(broker=broker)
+        settings = load_settings(broker=broker, profiles=profiles)
     except SettingsError as error:
         bad = [Finding("settings", *_split(line)) for line in str(error).splitlines()]
         return None, bad + found
     given = origins()
     shown = []
     for name in Settings.model_fields:
-        origin = "--broker" if name == "broker" and broker else given[name] or "default"
+        option = {"broker": broker, "profiles": profiles}.get(name) is not None
+        origin = f"--{name}" if option else given[name] or "default"
         shown.append(Finding("settings", name, "ok", f"{_value(name, getattr(settings, name))}  ({origin})"))
     return settings, shown + found
 

@@ -152,10 +152,9 @@ def _nobody(log: EmbeddedLog, settings: Settings, seen: _Seen, tier: str | None)
     waiting = sum(log.end(topic, partition) for partition in range(log.partitions(topic)))
     if not waiting:
         return "No account yet: the log is empty. Send it signals: `tierline send FILE`."
-    are, records = ("is", "are")[waiting > 1], many(waiting, "record")
     if worker_of(settings.path) is None:
-        return f"No account is scored yet; there {are} {records} to read in the log: start `tierline run`."
-    return f"No account is scored yet; the worker has {records} to read. Ask again, or see `tierline doctor`."
+        return f"No account is scored yet, but the log has {many(waiting, 'record')} to score: start `tierline run`."
+    return f"No account is scored yet; the worker has {many(waiting, 'record')} to read. Ask again in a moment."
 
 
 def _reversed(text: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -21,9 +22,10 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 @click.command("doctor")
 @json_option("Print one JSON document.")
+@click.option("--profiles", type=click.Path(path_type=Path), help="Directory of profiles (TIERLINE_PROFILES).")
 @broker_option
 @exits("nothing is broken; there may be warnings", "something is")
-def command(broker: str | None, *, as_json: bool) -> None:
+def command(broker: str | None, profiles: Path | None, *, as_json: bool) -> None:
     """Check settings, log, worker, profiles and clock, and say what to mend.
 
     Changes nothing, and may be called while a worker runs. It reads the whole log to see that it is whole.
@@ -31,7 +33,7 @@ def command(broker: str | None, *, as_json: bool) -> None:
     found = []
     out = console()
     area = ""
-    for finding in _findings(broker):
+    for finding in _findings(broker, profiles):
         found.append(finding)
         if not as_json:
             if finding.area != area:
@@ -49,8 +51,8 @@ def command(broker: str | None, *, as_json: bool) -> None:
     sys.exit(1 if counts["fail"] else 0)
 
 
-def _findings(broker: str | None) -> Iterator[Finding]:
-    settings, told = checks.settings_of(broker)
+def _findings(broker: str | None, profiles: Path | None) -> Iterator[Finding]:
+    settings, told = checks.settings_of(broker, profiles)
     yield from told
     yield from checks.machine()
     if settings is None:

@@ -24,7 +24,7 @@ def command() -> None:
     """Check profiles before they run, and show what they say."""
 
 
-@command.command("lint")
+@command.command("lint", short_help="Check files or directories; errors name the line and the mend.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(exists=True, path_type=Path))
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @json_option("Print one JSON document.")
@@ -53,7 +53,7 @@ def check(paths: tuple[Path, ...], *, strict: bool, as_json: bool) -> None:
     sys.exit(1 if errors or (strict and warnings) else 0)
 
 
-@command.command("show")
+@command.command("show", short_help="Show a file, or the profile in force of that name, in words.")
 @click.argument("what", metavar="PATH|NAME")
 @json_option("Print the profile's document as JSON.")
 @broker_option

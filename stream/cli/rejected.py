@@ -64,7 +64,7 @@ def list_(reason: str | None, source: str | None, limit: int | None, broker: str
         click.echo("Nothing was rejected." if reason is source is None else "Nothing like that was rejected.", err=True)
 
 
-@command.command("show")
+@command.command("show", short_help="Show some whole: why, from where, what they say.")
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
 @click.option("--raw", is_flag=True, help="Only the bytes as they came, a record a line: to mend them in a file.")
 @json_option("Print JSON lines, with the content also decoded.")
@@ -86,7 +86,7 @@ def show(ids: tuple[str, ...], broker: str | None, *, raw: bool, as_json: bool) 
             _print_one(one)
 
 
-@command.command("resend")
+@command.command("resend", short_help="Send some again, as they came or mended.")
 @click.argument("ids", nargs=-1, metavar="[ID…]")
 @_reason
 @_source

@@ -108,6 +108,8 @@ def _send(inputs: list[Input], desk: Desk, watch: Watch, sender: Sender, opened:
     except KeyboardInterrupt:
         return True
     except LogError as error:
+        if not sender.sent:
+            raise
         raise type(error)(
             f"{error}\n{many(sender.sent.total(), 'signal')} of this input are in the log. Send it again once that is"
             " mended: what is there already counts once."

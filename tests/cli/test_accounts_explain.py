@@ -73,7 +73,7 @@ def test_what_to_do_while_there_is_nothing(settings: Settings) -> None:
     tierline("send", "-", stdin=signal_line(1))
     ran = tierline("accounts")
     assert ran.code == 0
-    assert "1 record to read in the log: start `tierline run`." in ran.err
+    assert "the log has 1 record to score: start `tierline run`." in ran.err
     assert "not scored yet" in tierline("explain", "acme.com").err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -187,3 +188,22 @@ def test_record_times_of_the_future_are_left_to_the_worker(home: Path, settings:
     ahead = format_time(time.time_ns() // 1_000_000 + 3_600_000)
     assert tierline("send", "-", stdin=signal_line(1, time=ahead)).code == 0
     assert len(sent(settings)) == 1
+
+
+@pytest.mark.parametrize("how", [[], ["--import"]])
+def test_a_full_disk_loses_nothing_accepted(settings: Settings, how: list[str]) -> None:
+    """Where the disk ends, the error says how much is in the log; all of that is there, and the rest can follow."""
+    content = b"".join(signal_line(number) for number in range(20_000))
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({2 << 20}, {2 << 20}))"
+    program = f"{limit}; from stream.cli.main import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "send", *how, "-"], input=content, capture_output=True, check=False
+    )
+    assert ran.returncode == 1
+    assert b"Traceback" not in ran.stderr
+    count = int(re.search(rb"([\d,]+) signals of this input are in the log", ran.stderr)[1].replace(b",", b""))  # type: ignore[index]
+    assert 0 < count < 20_000
+    assert len(sent(settings)) == count
+    assert tierline("send", *how, "-", stdin=content).code == 0
+    assert len({orjson.loads(value)["id"] for value in sent(settings)}) == 20_000
+    assert imports_open(settings) == 0
