@@ -18,9 +18,8 @@ from stream.settings import Settings, load_settings
 from stream.transports.log import EmbeddedLog
 
 SHOWN = 50
-ROOMY, USUAL = 100, 76
-"""Columns of a terminal from which on names, and from which on dates and reasons are shown."""
-LONGEST_NAME = 32
+ROOMY, USUAL, LEAST = 110, 76, 60
+"""Columns of a terminal from which on names, dates and reasons are shown."""
 Row = dict[str, Any]
 
 _LAST = "9999"  # after every moment, as text
@@ -97,26 +96,27 @@ class _Seen:
 
 
 def _print(rows: list[Row], seen: _Seen, *, single: bool) -> None:
-    """As many columns as there is room for: account, tier, score and what comes next always."""
+    """As much as there is room for: account, tier, score and what comes next always."""
     out = console()
     shown = ["account"]
     shown += ["name"] * (out.width >= ROOMY and any(row["name"] for row in rows))
     shown += ["profile"] * (not single) + ["tier", "score"]
-    shown += ["since", "top reasons"] * (out.width >= USUAL) + ["cools"]
-    made = table(*shown, right=("score",))
+    shown += ["since"] * (out.width >= USUAL)
+    shown += ["top reasons"] * (out.width >= LEAST) + ["cools"] * any(row["next_transition_at"] for row in rows)
+    made = table(*shown, right=("score",), fold=("top reasons",))
     made.columns[0].min_width = min(max(len(row["account"]) for row in rows), out.width // 3)
     for row in rows:
-        made.add_row(*(_cell(column, row) for column in shown))
+        made.add_row(*(_cell(column, row, out.width) for column in shown))
     out.print(made)
     rest = seen.matched - len(rows)
     if rest:
         click.echo(f"… and {rest:,} more: --limit 0 shows all.", err=True)
 
 
-def _cell(column: str, row: Row) -> Text:
+def _cell(column: str, row: Row, width: int) -> Text:
     match column:
         case "name":
-            return cell(str(row["name"] or "")[:LONGEST_NAME])
+            return cell(_cut(row["name"] or "", width // 5))
         case "tier":
             return cell(row["tier"], "red" if row["tier"] == DISQUALIFIED else "bold")
         case "score":
@@ -155,6 +155,11 @@ def _nobody(log: EmbeddedLog, settings: Settings, seen: _Seen, tier: str | None)
     if worker_of(settings.path) is None:
         return f"No account is scored yet, but the log has {many(waiting, 'record')} to score: start `tierline run`."
     return f"No account is scored yet; the worker has {many(waiting, 'record')} to read. Ask again in a moment."
+
+
+def _cut(text: object, most: int) -> str:
+    shown = clean(text)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def _reversed(text: str) -> tuple[int, ...]:
