@@ -6,18 +6,19 @@ record is a value here, never an exception in somebody's loop. Outward, effects 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
 from schemas.accounts import ACCOUNT_SCORED
-from schemas.envelope import LOG_PREFIX, MOST_BYTES, Envelope, read_signal
+from schemas.envelope import LOG_PREFIX, Envelope, read_signal
 from schemas.faults import ContractError
 from schemas.rejected import content_of
 from schemas.tiers import TIER_CHANGED
 from schemas.times import format_time, parse_time
+from stream.events import Headers, Unreadable, from_binary_mode, read_event
 from stream.identity import Unidentifiable, canonical_account
 from stream.scoring.state import AccountState
 from stream.scoring.values import Contribution, Gap, Signal, Standing, TierChange
@@ -25,7 +26,6 @@ from stream.scoring.values import Contribution, Gap, Signal, Standing, TierChang
 ENGINE_VERSION = "1"
 """Replays are equal, byte for byte, within one engine version."""
 
-Headers = Sequence[tuple[str, bytes]]
 MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed", "alias"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -57,20 +57,14 @@ class Mark:
     data: dict[str, Any]
 
 
-def decode(value: bytes | None, headers: Headers = (), resolve: Callable[[str], str] | None = None) -> Incoming | Refusal:
+def decode(
+    value: bytes | None, headers: Headers = (), resolve: Callable[[str], str] | None = None
+) -> Incoming | Refusal:
     """A record from outside, in structured or binary mode. ``resolve`` follows aliases of accounts."""
-    if value is None:
-        return Refusal("not_json", "the record has no value; send a CloudEvent as JSON")
-    if len(value) > MOST_BYTES:
-        return Refusal(
-            "too_large", f"the record has {len(value):,} bytes, over {MOST_BYTES:,}; send what is needed of it"
-        )
     try:
-        document = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        return Refusal("not_json", f"the record is not JSON: {error}; send one CloudEvent as a JSON object")
-    if headers:
-        document = _from_binary_mode(document, headers)
+        document = read_event(value, headers)
+    except Unreadable as error:
+        return Refusal(error.reason, str(error))
     return _incoming(document, resolve)
 
 
@@ -109,7 +103,7 @@ def encode_signal(document: dict[str, Any]) -> bytes:
 
 def forwarded(value: bytes, headers: Headers, account: str | None) -> bytes:
     """A valid record in structured mode; its subject is replaced by the canonical account, where one is given."""
-    document = _from_binary_mode(orjson.loads(value), headers)
+    document = from_binary_mode(orjson.loads(value), headers)
     if account is not None:
         document["subject"] = account
     return orjson.dumps(document)
@@ -227,7 +221,7 @@ def _incoming(document: Any, resolve: Callable[[str], str] | None) -> Incoming |
         account = canonical_account(envelope.subject)
     except (ContractError, Unidentifiable) as error:
         return Refusal(error.reason, str(error), seen)
-    if resolve is not None:
+    if resolve is not None and envelope.suffix != "account_alias":  # an alias speaks of the old name itself
         account = resolve(account)
     try:
         return Incoming(_signal(envelope, account), envelope.recorded)
@@ -243,12 +237,6 @@ def _signal(envelope: Envelope, account: str) -> Signal:
     elif envelope.suffix == "account_alias":
         data = {**data, "canonical": canonical_account(data["canonical"])}
     return Signal(account, envelope.source, envelope.id, envelope.suffix, envelope.time, data)
-
-
-def _from_binary_mode(document: Any, headers: Headers) -> Any:
-    """CloudEvents' Kafka binding: attributes in ``ce_*`` headers, data as the value."""
-    attributes = {name[3:]: value.decode("utf-8", "replace") for name, value in headers if name.startswith("ce_")}
-    return {**attributes, "data": document} if "specversion" in attributes else document
 
 
 def _standing(standing: Standing) -> dict[str, Any]:

@@ -176,8 +176,7 @@ class Shard:
 
     def _ours(self, account: str) -> bool:
         """Whether an account belongs to this partition: a producer may have another idea of where a key goes."""
-        known = self.table.get(account) is not None
-        return known or partition_for(account.encode(), self._settings.partitions) == self.number
+        return account in self.table or partition_for(account.encode(), self._settings.partitions) == self.number
 
     def _resolve(self, account: str) -> str:
         """The account a name stands for, as far as this partition's log has told: its order decides, so that a replay

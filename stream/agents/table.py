@@ -59,6 +59,9 @@ class AccountTable:
         found = self.account(account)
         return found.state if found else None
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
     def account(self, name: str) -> Account | None:
         """The live account, read from its stored form where needed."""
         found = self._live.get(name)

@@ -9,6 +9,7 @@ from typing import Any
 from stream.agents.shard import Shard, Work
 from stream.agents.table import Stored
 from stream.metrics import Metrics
+from stream.profiles.document import read_document
 from stream.settings import Settings, load_settings
 from stream.transports.records import Append, Headers, Record
 from stream.wire import MarkKind, encode_mark
@@ -84,3 +85,9 @@ class Desk:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
+
+
+def document(text: str) -> dict[str, Any]:
+    """The document of a profile written as YAML."""
+    value: dict[str, Any] = read_document("p.yaml", text.encode()).value
+    return value

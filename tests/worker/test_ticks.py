@@ -10,7 +10,7 @@ from stream.transports.records import Append
 from stream.wire import encode_mark, read_mark
 
 from .conftest import Install
-from .desk import Desk
+from .desk import Desk, document
 from .processes import Installation, records
 from .pure import by_id, pure_changes
 from .telling import append, changes, facts, funding, moves, now, profile, send, until
@@ -83,7 +83,7 @@ def test_a_decay_is_told_within_a_second_and_those_missed_after_a_restart_with_t
 
 def test_no_tick_is_made_while_an_import_is_open() -> None:
     """An open import makes no ticks, and a tick that was on its way does nothing in it; the close tells what came due."""
-    desk = Desk(_document(FADING))
+    desk = Desk(document(FADING))
     desk.tell(funding("one", "acme.com", desk.now))
     assert desk.shard.wants_tick(desk.now + 3_000)
     desk.mark("import_opened")
@@ -99,7 +99,7 @@ def test_no_tick_is_made_while_an_import_is_open() -> None:
 
 def test_a_clock_that_jumps_back_keeps_ticks_and_scores_going() -> None:
     """When the wall clock jumps back an hour, what is due by the log's time is ticked, and owed scores are published."""
-    desk = Desk(_document(FADING))
+    desk = Desk(document(FADING))
     desk.tell(funding("one", "acme.com", desk.now))
     desk.tell(facts("size", "other.com", desk.now, name="Other"))
     desk.beat()
@@ -116,8 +116,3 @@ def test_a_clock_that_jumps_back_keeps_ticks_and_scores_going() -> None:
     names = [one["subject"] for one in desk.documents("account-scores", work.appends)]
     assert "other.com" in names
 
-
-def _document(text: str) -> dict[str, Any]:
-    from stream.profiles.document import read_document
-
-    return read_document("p.yaml", text.encode()).value

@@ -1,0 +1,66 @@
+"""CloudEvents from the bytes of a record: structured or binary mode, and nothing that could not be written back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from schemas.envelope import MOST_BYTES
+
+Headers = Sequence[tuple[str, bytes]]
+
+DEEPEST = 100
+"""Lists and objects within each other; the encoder gives up at 254, and states nest what is remembered a little deeper."""
+
+
+class Unreadable(ValueError):
+    """The bytes are no event. ``reason`` is one of ``schemas.rejected.REASONS``; the message says what to mend."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def read_event(value: bytes | None, headers: Headers = ()) -> Any:
+    """The JSON document of a record; of one in binary mode, what its headers and its value make. Raises Unreadable."""
+    if value is None:
+        raise Unreadable("not_json", "the record has no value; send a CloudEvent as JSON")
+    if len(value) > MOST_BYTES:
+        raise Unreadable(
+            "too_large", f"the record has {len(value):,} bytes, over {MOST_BYTES:,}; send what is needed of it"
+        )
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable(
+            "not_json", f"the record is not JSON: {error}; send one CloudEvent as a JSON object"
+        ) from None
+    # counting brackets is cheap, and only a record with many of them can be deep
+    if value.count(b"[") + value.count(b"{") > DEEPEST and _depth(document) > DEEPEST:
+        raise Unreadable(
+            "bad_member", f"the record nests lists and objects more than {DEEPEST} deep; send what is needed of it, flatter"
+        )
+    return from_binary_mode(document, headers) if headers else document
+
+
+def from_binary_mode(document: Any, headers: Headers) -> Any:
+    """CloudEvents' Kafka binding: attributes in ``ce_*`` headers, data as the value. Raises Unreadable."""
+    attributes: dict[str, Any] = {}
+    for name, value in headers:
+        if name.startswith("ce_"):
+            try:
+                attributes[name[3:]] = value.decode("utf-8")
+            except UnicodeDecodeError:
+                # guessing could make one id of two
+                raise Unreadable("bad_envelope", f"header {name} is not UTF-8; send it in that encoding") from None
+    return {**attributes, "data": document} if "specversion" in attributes else document
+
+
+def _depth(document: Any) -> int:
+    depth, level = 0, [document]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
