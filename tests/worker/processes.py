@@ -44,7 +44,14 @@ class Installation:
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command of the product to its end."""
         return subprocess.run(
-            [*RUN, *arguments], env=self.environment, capture_output=True, text=True, timeout=120, cwd=self.folder, **options
+            [*RUN, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=options.pop("timeout", 60),
+            cwd=self.folder,
+            check=False,
+            **options,
         )
 
     def start(self, *, wait: bool = True) -> None:
