@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .counting import events, facts_of
+from .counting import events, facts_of, matching
 from .crossing import leeway_ms, next_transition
 from .memory import FACTS, Memory
 from .scoring import Prepared, prepare
@@ -14,9 +14,6 @@ from .tiers import DISQUALIFIED, direction, dwell_of, next_tier
 from .values import AccountView, Identity, ProfileView, SignalLike, identity_of
 
 ProfileDoc = Mapping[str, Any]
-
-NEVER_BEGINNING = frozenset({"account_update", "account_alias", "retracted"})
-"""Types that take effect when they are accepted, whatever their time."""
 
 
 @dataclass
@@ -72,10 +69,15 @@ class Account:
             return None
         return next_transition(self.prepared(profile), profile, (standing.tier, standing.since), self.clock, until)
 
-    def starting(self, now: int) -> Identity | None:
-        """The signal that begins to count at this very moment, if one does (of several, the least identity)."""
-        beginning = [one for one in events(self.accepted) if one.time == now and one.type not in NEVER_BEGINNING]
-        return identity_of(beginning[0]) if beginning else None
+    def starting(self, profile: ProfileDoc, now: int) -> Identity | None:
+        """The signal that begins to count in the profile at this very moment (of several, the least identity)."""
+        rules = [line for group in profile["groups"] for line in group["criteria"]]
+        rules += [*(profile.get("exclude") or []), *(profile.get("require") or [])]
+        counted = events(self.accepted)
+        beginning = [
+            one for rule in rules if "signal" in rule for one in matching(counted, rule) if one.time == now
+        ]
+        return min(map(identity_of, beginning), default=None)
 
     def settle(self, profile: ProfileDoc, *, cause: str, previous: float | None, trigger: Identity | None) -> Any:
         """Run the tier machine at the clock; the change if one is to be published, else None.

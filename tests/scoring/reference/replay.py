@@ -103,9 +103,9 @@ class _Replay:
             moment, name, _ = min(due)
             account = by_name[name]
             account.clock = moment
-            trigger = account.starting(moment)
-            cause = "signal" if trigger else "decay"
             for profile in sorted(one[2] for one in due if one[:2] == (moment, name)):
+                trigger = account.starting(self.profiles[profile], moment)
+                cause = "signal" if trigger else "decay"
                 self.publish(account.settle(self.profiles[profile], cause=cause, previous=None, trigger=trigger))
             due = [one for one in due if one[1] != name] + self.due(account, until)
 
