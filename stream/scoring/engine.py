@@ -101,8 +101,7 @@ class Engine:
                 place.build(state.values, state.ledger, state.folded)
         else:
             self.catch_up(state, time, timeline, effects.changes)
-        known = state.ledger.by_identity.get((signal.source, signal.id))
-        if known is not None and not before_floor(self.limits, state, max(state.clock, time), known.key, known.type):
+        if (signal.source, signal.id) in state.ledger.by_identity:
             effects.outcome = "duplicate"  # the first in the log holds, whatever this one says
             return state, effects
         try:
