@@ -36,7 +36,10 @@ class Scores:
         self._waiting: dict[str, int] = dict.fromkeys(memory.pending, 0)
         """Account → the wall-clock moment from which it may be published; in order of arrival."""
         self._published: dict[str, int] = {}
+        self._drift = {name: moment for moment, name in memory.drifts}
+        """Account → when its score will have drifted."""
         self._drifts = list(memory.drifts)
+        """The same as a heap; an entry that is not in ``_drift`` any more is void."""
         heapq.heapify(self._drifts)
         self._at_once: dict[str, int] = {}
 
@@ -47,7 +50,8 @@ class Scores:
         if changed:
             self._at_once[name] = account.state.clock
         elif name not in self._waiting:
-            self._waiting[name] = self._published.get(name, now - self._settings.scores_every) + self._settings.scores_every
+            last = self._published.get(name)
+            self._waiting[name] = now if last is None else last + self._settings.scores_every
 
     def due(self, now: int) -> bool:
         """Whether something may be published."""
@@ -65,8 +69,8 @@ class Scores:
                 chosen.setdefault(name, 0)
         while self._drifts and self._drifts[0][0] <= now and not self._partition.importing and len(chosen) < PER_FLUSH:
             moment, name = heapq.heappop(self._drifts)
-            account = self._table.account(name)
-            if account is not None and account.drift == moment:
+            if self._drift.get(name) == moment:
+                del self._drift[name]
                 chosen[name] = max(chosen.get(name, 0), moment)
         records = [self._record(name, as_of, now) for name, as_of in chosen.items()]
         self._forget_old(now)
@@ -88,17 +92,27 @@ class Scores:
             if place.books and (at := next_drift(place, moment, self._settings.scores_drift)) is not None
         ]
         account.drift = min(drifts, default=None)
-        if account.drift is not None:
-            heapq.heappush(self._drifts, (account.drift, name))
+        self._expect(name, account.drift)
         self._table.put(state)
         self._published[name] = now
         topic = self._settings.topic(ACCOUNT_SCORES)
         value = encode_scored(state, standings, source=self._settings.source, as_of=moment)
         return Append(topic, self._number, name.encode(), value)
 
+    def _expect(self, name: str, drift: int | None) -> None:
+        if drift is None:
+            self._drift.pop(name, None)
+        elif self._drift.get(name) != drift:
+            self._drift[name] = drift
+            heapq.heappush(self._drifts, (drift, name))
+            if len(self._drifts) > 2 * len(self._drift) + 1_000:  # void ones would only go as their moments pass
+                self._drifts = [(moment, one) for one, moment in self._drift.items()]
+                heapq.heapify(self._drifts)
+
     def _ripe(self, moment: int, now: int) -> bool:
-        """Whether what may be published from ``moment`` on may be now. One further ahead than ever set was set before the
-        wall clock jumped back.
+        """Whether what may be published from ``moment`` on may be now.
+
+        A moment further ahead than any is ever set was set before the wall clock jumped back.
         """
         return moment <= now or moment > now + self._settings.scores_every
 

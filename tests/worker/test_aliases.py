@@ -1,0 +1,100 @@
+"""A name that stands for another account: what is told under it later goes there, whichever way it comes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from stream.transports.records import Append, partition_for
+
+from .conftest import Install
+from .processes import Installation, records
+from .telling import append, event, keyed, latest, profile, send, until
+
+
+def _alias(old: str, canonical: str) -> dict[str, Any]:
+    return event(f"{old}>{canonical}", old, "account_alias", {"canonical": canonical})
+
+
+def _reading(id_: str, account: str) -> dict[str, Any]:
+    return event(id_, account, "content_consumption", {"topic": "crm"})
+
+
+def _to(installation: Installation, topic: str, document: dict[str, Any], partition: int = 0) -> Append:
+    name = installation.settings.topic(topic)
+    return Append(name, partition, document["subject"].encode(), json.dumps(document).encode())
+
+
+def _evidence(installation: Installation, account: str) -> list[str]:
+    data = latest(installation).get(account)
+    lines = data["profiles"]["quick"]["contributions"] if data else []
+    return sorted(one for line in lines for one in line["evidence"])
+
+
+def _known(installation: Installation) -> dict[str, str]:
+    with installation.log() as log:
+        found = log.scan_latest(installation.settings.topic("aliases"))
+        return {record.key.decode(): json.loads(record.value)["canonical"] for record in found}  # type: ignore[union-attr,arg-type]
+
+
+def test_records_under_an_old_name_go_to_the_canonical_account(install: Install) -> None:
+    """After an alias, told on any topic, every way in ends at the end of the chain, once, also after a restart."""
+    installation = install(profile(), partitions=3, scores_every="200ms")
+    installation.start()
+    send(installation, _reading("before", "first.com"))
+    until(lambda: _evidence(installation, "first.com") == ["test/before"], 10)
+
+    # three ways to tell an alias: on its topic, on signals, through a family
+    append(
+        installation,
+        _to(installation, "accounts", _alias("www.first.com", "second.com")),
+        keyed(installation, _alias("other.com", "second.com")),
+        _to(installation, "signals.company", _alias("third.com", "https://second.com/about"), 1),
+    )
+    wanted = dict.fromkeys(("first.com", "other.com", "third.com"), "second.com")
+    until(lambda: _known(installation) == wanted, 10)
+    installation.drain()
+
+    def tell(prefix: str) -> list[str]:
+        somewhere = (partition_for(b"first.com", 3) + 1) % 3
+        append(
+            installation,
+            keyed(installation, _reading(f"{prefix}-keyed", "first.com")),
+            _to(installation, "signals", _reading(f"{prefix}-elsewhere", "first.com"), somewhere),
+            keyed(installation, _reading(f"{prefix}-other", "other.com")),
+            _to(installation, "signals.content", _reading(f"{prefix}-family", "dana@third.com"), 2),
+            keyed(installation, _reading(f"{prefix}-twice", "first.com")),
+            _to(installation, "signals.content", _reading(f"{prefix}-twice", "first.com")),
+        )
+        return sorted(f"test/{prefix}-{way}" for way in ("keyed", "elsewhere", "other", "family", "twice"))
+
+    first = tell("a")
+    until(lambda: _evidence(installation, "second.com") == first, 10)
+
+    # the chain grows at its end; the second account's own past stays where it is
+    append(installation, _to(installation, "accounts", _alias("second.com", "last.com")))
+    until(lambda: len(_known(installation)) == 4, 10)
+    installation.drain()
+    second = tell("b")
+    until(lambda: _evidence(installation, "last.com") == second, 10)
+
+    installation.kill()
+    installation.start()
+    third = tell("c")
+    until(lambda: _evidence(installation, "last.com") == sorted(second + third), 10)
+    assert _evidence(installation, "second.com") == first
+    assert _evidence(installation, "first.com") == ["test/before"]
+    assert not {"other.com", "third.com"} & set(latest(installation)), "names that never were accounts"
+
+    # a loop is refused, also after the restart, and changes nothing; the command line follows aliases as well
+    append(installation, _to(installation, "accounts", _alias("last.com", "first.com")))
+    sent = installation.command("send", "-", input=json.dumps(_reading("cli", "first.com")))
+    assert sent.returncode == 0, sent.stderr
+    until(lambda: "test/cli" in _evidence(installation, "last.com"), 10)
+    (loop,) = installation.documents("rejected")
+    assert (loop["reason"], loop["origin"]["topic"]) == ("alias_loop", "accounts")
+    assert len(_known(installation)) == 4
+    with installation.log() as log:
+        keys = [record.key for record in records(log, installation.settings.topic("signals")) if record.key]
+    assert len(keys) < 60, "no record goes round and round"
+    assert installation.stop() == 0

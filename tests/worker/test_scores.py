@@ -1,0 +1,173 @@
+"""``account-scores`` holds the latest of every account: at once with a change, seldom otherwise, never left behind."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from schemas.times import parse_time
+from stream.transports.records import Record
+
+from .conftest import Install
+from .desk import Desk, document
+from .processes import Installation
+from .pure import pure_score
+from .telling import event, facts, funding, latest, now, profile, send, until
+
+PUBLISHED = Path(__file__).parents[2] / "schemas/published"
+DRIFTING = profile(funding="{linear: 4s}").replace("points: 40", "points: 20")
+"""20 points that are gone after 4 s: 5 of them each second, all of it within the lowest tier."""
+
+
+Told = list[tuple[int, dict[str, Any]]]
+"""(append time, document), in order."""
+
+
+class Follower(threading.Thread):
+    """Reads a topic as it grows, like a consumer: a compacted one does not keep what is superseded."""
+
+    def __init__(self, installation: Installation, topic: str) -> None:
+        super().__init__(daemon=True)
+        self.installation, self.topic = installation, installation.settings.topic(topic)
+        self.ended = threading.Event()
+        self.records: list[Record] = []
+
+    def run(self) -> None:
+        offsets = dict.fromkeys(range(self.installation.settings.partitions), 0)
+        with self.installation.log() as log:
+            while not self.ended.wait(0.03):
+                for partition, offset in offsets.items():
+                    found = log.read(self.topic, partition, offset, 1_000)
+                    self.records += found
+                    offsets[partition] = found[-1].offset + 1 if found else offset
+
+    def of(self, account: str) -> Told:
+        """What came of an account."""
+        found = list(self.records)
+        return [(one.timestamp_ms, json.loads(one.value)) for one in found if one.key == account.encode() and one.value]
+
+
+@pytest.fixture
+def follow() -> Iterator[Callable[[Installation, str], Follower]]:
+    """Followers that end with the test."""
+    made: list[Follower] = []
+
+    def start(installation: Installation, topic: str) -> Follower:
+        made.append(Follower(installation, topic))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for follower in made:
+        follower.ended.set()
+        follower.join(10)
+
+
+def _valid(installation: Installation) -> None:
+    for topic, name in (("account-scores", "account-score"), ("tier-changes", "tier-change"), ("rejected", "rejected")):
+        schema = json.loads((PUBLISHED / f"{name}.json").read_text())
+        validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+        documents = installation.documents(topic)
+        assert documents
+        for one in documents:
+            validator.validate(one)
+
+
+def test_scores_come_with_changes_seldom_otherwise_and_survive_kills(
+    install: Install, follow: Callable[[Installation, str], Follower]
+) -> None:
+    """With a tier change in the same instant, else once in a while, by drift at its moment; after kills all are current."""
+    installation = install(DRIFTING, partitions=2, scores_every="1s")
+    installation.start()
+    told, changed = follow(installation, "account-scores"), follow(installation, "tier-changes")
+    begun = now()
+    for number in range(30):
+        send(installation, event(f"r{number}", "reader.com", "content_consumption", {"topic": "crm"}))
+        if number == 15:
+            send(installation, funding("d", "drifting.com"), event("bad", "reader.com", "gossip", {}))
+        time.sleep(0.07)
+    installation.drain()
+
+    # readings of 4 points up to 30: one change, at 28, with which the score comes; the others once a second
+    until(lambda: told.of("reader.com")[-1][1]["data"]["profiles"]["quick"]["score"] > 29, 5)
+    seldom = told.of("reader.com")
+    ((moment, _),) = changed.of("reader.com")
+    assert moment in [at for at, _ in seldom], "in the transaction of the change"
+    assert 3 <= len(seldom) <= (now() - begun) // 1_000 + 2
+
+    # time alone: 20 points, then 15, 10 and 5, each at its moment, none of them a change
+    until(lambda: len(told.of("drifting.com")) >= 4, 10)
+    drifts = told.of("drifting.com")
+    assert changed.of("drifting.com") == []
+    scores = [one["data"]["profiles"]["quick"]["score"] for _, one in drifts]
+    assert scores == pytest.approx([20, 15, 10, 5], abs=0.2)
+    moments = [parse_time(one["time"]) for _, one in drifts]
+    assert [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)] == pytest.approx([1_000] * 3, abs=3)
+    assert max(at - moment for (at, _), moment in zip(drifts[1:], moments[1:], strict=True)) < 1_000
+
+    # killed right after the appends, before anything owed could be published
+    names = [f"owed-{number}.com" for number in range(20)]
+    for turn in range(2):
+        send(installation, *(facts(f"n{turn}-{name}", name, name=f"Turn {turn}") for name in names))
+        send(installation, *(event(f"c{turn}-{name}", name, "content_consumption", {"topic": "x"}) for name in names[::2]))
+        time.sleep(0.15 * turn)
+        installation.kill()
+        installation.start()
+    installation.drain()
+
+    def current() -> bool:
+        found = latest(installation)
+        return all(name in found and found[name]["facts"] == {"name": "Turn 1"} for name in names)
+
+    until(current, 10)
+    until(lambda: 'tierline_lag_records{partition="0",topic="signals"} 0.0' in installation.page("/metrics")[1], 5)
+    time.sleep(1.2)
+    for name in [*names, "reader.com", "drifting.com"]:
+        _, published = told.of(name)[-1]
+        assert published["data"] == latest(installation)[name]
+        assert published == pure_score(installation, published), name
+        told_of = published["data"]["profiles"]["quick"]["contributions"]
+        assert len(told_of) == (name not in names[1::2]) or name == "drifting.com", name
+    assert installation.stop() == 0
+    _valid(installation)
+
+
+def test_a_score_that_is_owed_survives_a_restart_at_any_point() -> None:
+    """What is owed is part of the stored state: taken up anew after every single batch, each account is published."""
+    desk = Desk(document(profile()), scores_every="5s")
+    names = [f"a{number}.com" for number in range(10)]
+    for turn in range(3):
+        for name in names:
+            desk.tell(facts(f"{turn}-{name}", name, desk.now, name=f"Turn {turn}"))
+            desk.restart()
+    desk.beat()
+    told = {one["subject"]: one["data"]["facts"]["name"] for one in desk.documents("account-scores")}
+    assert told == dict.fromkeys(names, "Turn 2")
+    published = len(desk.documents("account-scores"))
+    desk.restart()
+    assert desk.beat() == []
+    desk.now += 60_000
+    assert desk.beat() == [], "nothing is owed any more"
+    assert len(desk.documents("account-scores")) == published
+    # a repeat owes nothing, and something new is owed again
+    desk.tell(facts("2-a0.com", "a0.com", desk.now, name="Turn 2"))
+    desk.now += 60_000
+    assert desk.beat() == []
+
+
+def test_drifts_are_forgotten_with_their_scores() -> None:
+    """An account that is published again and again leaves one entry to wait for, not one a record."""
+    desk = Desk(document(profile(funding="{half_life: 300d}")), scores_every="1s")
+    for number in range(3_000):
+        desk.now += 1_500
+        desk.tell(funding(f"f{number}", "busy.com", desk.now, "grant"))
+        desk.beat()
+    assert len(desk.documents("account-scores")) > 2_900
+    assert len(desk.shard.scores._drifts) < 2_000
