@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from stream.scoring.values import NOT_RETRACTABLE
+
 Key = tuple[int, str, str]
 _by_key = attrgetter("key")
 
@@ -100,7 +102,7 @@ class Ledger:
             insort(entries, entry, key=_by_key)
         if entry.type == "retracted":
             return self._take_back(entry)
-        if identity in self.retracted:
+        if identity in self.retracted and entry.type not in NOT_RETRACTABLE:
             return Shift([], [])
         return self._join(entry)
 
@@ -109,8 +111,8 @@ class Ledger:
         return (
             not entry.orphan
             and entry.repeat_of is None
-            and (entry.source, entry.id) not in self.retracted
             and entry.type != "retracted"
+            and (entry.type in NOT_RETRACTABLE or (entry.source, entry.id) not in self.retracted)
         )
 
     def repeats(self, entry: Entry) -> list[Entry]:
@@ -119,7 +121,11 @@ class Ledger:
         return [other for other in self._events.get(key, ()) if other.repeat_of is entry] if key else []
 
     def drop(self, entry: Entry) -> list[Entry]:
-        """Forget an entry. Repeats of it that stay become orphans, which never begin to count; returns them."""
+        """Forget an entry. Repeats of it that stay become orphans, which never begin to count; returns them.
+
+        The event goes with its first telling: a telling that comes after that counts, where one pushed out by number
+        still lies within the span.
+        """
         identity = (entry.source, entry.id)
         del self.by_identity[identity]
         entries = self.by_type[entry.type]
@@ -130,9 +136,10 @@ class Ledger:
             target = (entry.data["signal_source"], entry.data["signal_id"])
             if self.retracted.get(target) is entry:
                 del self.retracted[target]
-                if target in self.by_identity:
-                    self.by_identity[target].orphan = True
-                    return [self.by_identity[target]]
+                taken = self.by_identity.get(target)
+                if taken is not None and taken.type not in NOT_RETRACTABLE:
+                    taken.orphan = True
+                    return [taken]
             return []
         key = self._event(entry)
         group = self._events.get(key) if key else None
@@ -155,7 +162,7 @@ class Ledger:
         entry = self.by_identity.get(target)
         counted = entry is not None and self.counts(entry)
         self.retracted[target] = retraction
-        if entry is None:
+        if entry is None or entry.type in NOT_RETRACTABLE:  # it came after what would take it back
             return Shift([], [])
         key = self._event(entry)
         group = self._events.get(key, []) if key else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,10 @@ class Restarting(Memory):
         super().__init__()
         self.partition: Partition | None = None
         self.headers: dict[str, str] = {}
+        self.header_bytes: list[int] = []
+        """Of each header written."""
+        self.chunk_bytes: list[int] = []
+        """Of each sealed chunk written."""
         self.chunks: dict[str, dict[int, str]] = {}
 
     def get(self, account: str) -> AccountState | None:
@@ -39,12 +43,14 @@ class Restarting(Memory):
         """Write the state to its stored form."""
         header, chunks = state.to_stored()
         self.headers[state.account] = json.dumps(header)
+        self.header_bytes.append(len(self.headers[state.account]))
         kept = self.chunks.setdefault(state.account, {})
         for number, rows in chunks.items():
             if rows is None:
                 kept.pop(number, None)
             else:
                 kept[number] = json.dumps(rows)
+                self.chunk_bytes.append(len(kept[number]))
 
     def names(self) -> Iterable[str]:  # type: ignore[override]
         """Every account."""
@@ -103,9 +109,17 @@ def core_signal(signal: Any) -> Signal:
 
 
 def run(
-    items: Sequence[Item], until: int | None = None, accounts: Memory | None = None, limits: Limits | None = None
+    items: Sequence[Item],
+    until: int | None = None,
+    accounts: Memory | None = None,
+    limits: Limits | None = None,
+    rescore: Callable[[int], int | None] = lambda _: 0,
 ) -> Run:
-    """Apply a history record by record, then let time pass until ``until`` (default: the last record)."""
+    """Apply a history record by record, then let time pass until ``until`` (default: the last record).
+
+    ``rescore``: how many accounts to take through outstanding activations after a record, given its place (default:
+    none, so that each is when it is next touched; ``None``: all).
+    """
     memory = accounts or Memory()
     partition = Partition(Engine(limits), memory)
     if isinstance(memory, Restarting):
@@ -116,6 +130,7 @@ def run(
             continue
         importing = partition.importing
         outcome.changes += [(change, importing) for change in _apply(partition, index, item, outcome)]
+        outcome.changes += [(change, partition.importing) for change in partition.rescore(rescore(index))]
     importing = partition.importing
     outcome.changes += [(change, importing) for change in partition.advance(until or partition.clock)]
     return outcome

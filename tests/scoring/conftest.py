@@ -1,0 +1,15 @@
+"""How many examples the properties look at: `TIERLINE_SOAK=1` for many, as `make soak` does."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+SLOW_DRAWS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+
+settings.register_profile("quick", max_examples=100, deadline=None, suppress_health_check=SLOW_DRAWS)
+settings.register_profile(
+    "soak", max_examples=5_000, deadline=None, suppress_health_check=SLOW_DRAWS, print_blob=True
+)
+settings.load_profile("soak" if os.environ.get("TIERLINE_SOAK") else "quick")

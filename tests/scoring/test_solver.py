@@ -1,0 +1,174 @@
+"""When time alone moves an account: against looking at every millisecond, and where the search is hard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.scoring import crossing
+from stream.scoring.place import Place
+from stream.scoring.state import AccountState
+
+from .histories import START_MS, histories
+from .reference import Item, PlainSignal, clamped
+from .running import Run, run
+from .strategies import profiles, signals
+
+HORIZON_MS = 30 * 130
+"""Beyond 128 of the longest half-lives of the strategies nothing changes any more."""
+
+
+def places(outcome: Run) -> list[tuple[AccountState, Place]]:
+    """Every account in every profile, with what is derived."""
+    found = []
+    for name in outcome.partition.accounts.names():
+        state = outcome.partition.accounts.get(name)
+        assert state is not None
+        state.build()
+        found += [(state, place) for place in state.places.values()]
+    return found
+
+
+@given(items=histories(unit="ms", step_ms=1, max_records=14))
+def test_first_millisecond(items: list[Item]) -> None:
+    """It is the first millisecond after the clock at which the machine gives another tier, of all there are."""
+    for state, place in places(run(clamped(items))):
+        moment, exact = crossing.next_transition(place, state.clock)
+        every = range(state.clock + 1, state.clock + HORIZON_MS)
+        assert exact
+        assert moment == next((now for now in every if crossing.tier_at(place, now) != place.tier), None)
+
+
+@given(
+    doc=profiles(unit="ms"),
+    told=st.lists(signals(("acme.com",), st.integers(0, 40)), min_size=3, max_size=12),
+    by=st.sampled_from((2.5, 5.0, 20.0)),
+)
+def test_drift(doc: dict[str, Any], told: list[PlainSignal], by: float) -> None:
+    """Drift is the first millisecond at which the score lies so many points from where it was."""
+    log = [Item("profile_activated", 30, profile_doc=doc)]
+    log += [Item("signal", 30, one.account, one) for one in told]
+    for state, place in places(run(log)):
+
+        def score(now: int, place: Place = place) -> float:
+            return place.profile.total(place.values(now))[0]
+
+        start = score(state.clock)
+        every = range(state.clock + 1, state.clock + HORIZON_MS)
+        wanted = next((now for now in every if abs(score(now) - start) >= by - 1e-9), None)
+        assert crossing.next_drift(place, state.clock, by) == wanted
+
+
+@given(items=histories())
+def test_days_and_milliseconds(items: list[Item]) -> None:
+    """Over months: no other tier in any hour before the moment, nor in the milliseconds right before it; one at it."""
+    for state, place in places(run(clamped(items))):
+        moment, exact = crossing.next_transition(place, state.clock)
+        end = state.clock + 400 * 86_400_000 if moment is None else moment
+        looks = {*range(state.clock + 1, end, 3_600_000 * 5 + 1), *range(max(end - 40, state.clock + 1), end)}
+        assert exact
+        assert all(crossing.tier_at(place, now) == place.tier for now in looks)
+        assert moment is None or crossing.tier_at(place, moment) != place.tier
+
+
+HALF_30 = {"half_life": "30d"}
+
+
+def line(name: str, signal: str, points: float, **more: Any) -> dict[str, Any]:
+    """A criterion that sums."""
+    return {"id": name, "signal": signal, "points": points, "cap": "none", **more}
+
+
+def standing_at(base: float, rules: list[dict[str, Any]], told: list[tuple[str, int]], **tier: Any) -> Place:
+    """An account with so many points for nothing beside these rules, told these types so many ms after the start."""
+    fact = {"id": "base", "points": base, "when": {"employees": {"exists": False}}}
+    doc = {
+        "profile": "p",
+        "version": 1,
+        "groups": [{"name": "g", "criteria": [fact, *rules]}],
+        "tiers": [{"name": "hot", **tier}, {"name": "cold"}],
+    }
+    log = [Item("profile_activated", START_MS, profile_doc=doc)]
+    for place, (kind, at) in enumerate(told):
+        signal = PlainSignal("acme.com", "x", str(place), kind, START_MS + at, {})
+        log.append(Item("signal", START_MS + 86_400_000, "acme.com", signal))
+    ((_, found),) = places(run(log))
+    return found
+
+
+def looks(place: Place, monkeypatch: pytest.MonkeyPatch) -> tuple[int | None, bool, int]:
+    """The next transition, and at how many moments the search evaluated a criterion's book."""
+    from stream.scoring.book import Book
+
+    count = 0
+    plain = Book.value
+
+    def counted(book: Book, now: int) -> float:
+        nonlocal count
+        count += 1
+        return plain(book, now)
+
+    monkeypatch.setattr(Book, "value", counted)
+    moment, exact = crossing.next_transition(place, START_MS + 86_400_000)
+    return moment, exact, count
+
+
+LAYOFF, CONTENT = "layoff", "content_consumption"
+
+HARD = {
+    "equal half-lives cancel on the line": standing_at(
+        30.0,
+        [line("up", CONTENT, 40, decay=HALF_30), line("down", LAYOFF, -40, decay=HALF_30)],
+        [(CONTENT, 0), (LAYOFF, 0)],
+        enter=30,
+    ),
+    "equal lines cancel on the line": standing_at(
+        30.0,
+        [line("up", CONTENT, 40, decay={"linear": "90d"}), line("down", LAYOFF, -40, decay={"linear": "90d"})],
+        [(CONTENT, 0), (LAYOFF, 0)],
+        enter=30,
+    ),
+    "half-lives that cancel in a whole series": standing_at(
+        30.0,
+        [line("up", CONTENT, 3, decay=HALF_30), line("down", LAYOFF, -3, decay=HALF_30)],
+        [(kind, hour * 600_000) for hour in range(40) for kind in (CONTENT, LAYOFF)],
+        enter=30,
+    ),
+    "a score that nears the line from above for ever": standing_at(
+        30.0, [line("up", CONTENT, 40, decay={"half_life": "2d"})], [(CONTENT, 0)], enter_above=30
+    ),
+    "a score that nears the line while the signs are mixed": standing_at(
+        30.0,
+        [line("up", CONTENT, 40, decay={"half_life": "4d"}), line("down", LAYOFF, -10, decay={"half_life": "2d"})],
+        [(CONTENT, 0), (LAYOFF, 0)],
+        enter_above=30,
+    ),
+    "a hundred years": standing_at(
+        0.0, [line("up", CONTENT, 40, decay={"half_life": "36500d"})], [(CONTENT, 0)], enter_above=20
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_hard_searches_stay_short(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the score lies on its line or nears it for ever, the moment is exact and found in a few hundred looks."""
+    place = HARD[name]
+    moment, exact, count = looks(place, monkeypatch)
+    assert exact
+    assert count < 600
+    if name.startswith(("equal", "half-lives")):
+        assert moment is None
+    else:
+        assert moment is not None
+        assert crossing.tier_at(place, moment) == "cold"
+        assert crossing.tier_at(place, moment - 1) == "hot"
+
+
+def test_nothing_comes_after_the_last_calendar() -> None:
+    """What would come after the year 9999 never does: no date can tell of it."""
+    rule = line("up", CONTENT, 40, decay={"half_life": "3650000d"})
+    place = standing_at(0.0, [rule], [(CONTENT, 0)], enter_above=20)
+    assert crossing.next_transition(place, START_MS + 86_400_000) == (None, True)
