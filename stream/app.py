@@ -149,7 +149,12 @@ class Worker:
                 continue
             for partition in range(self.settings.partitions):
                 await self._beat(partition)
+
+    async def measure(self) -> None:
+        """Keep the gauges: apart from the beat, which stands still while nothing can be written."""
+        while not self.app.should_stop:
             self._gauges()
+            await asyncio.sleep(BEAT)
 
     async def _beat(self, partition: int) -> None:
         async with self.lock(partition):
@@ -254,6 +259,7 @@ def create_app(
         worker.health.recovered = True
 
     app.task(worker.beat)
+    app.task(worker.measure)
     mount(app, worker)
     return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from contextlib import suppress
 from stream.app import create_app
 from stream.profiles import LoadedProfile
 from stream.scoring.state import StateTooNew
-from stream.settings import Settings
+from stream.settings import Settings, SettingsError
 from stream.topology import open_log
 from stream.transports.errors import LogTooNew
 
@@ -29,6 +30,7 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
     app = create_app(settings, profiles)
     app.transport.lock_worker()
     try:
+        _check_port(settings)
         await app.worker.prepare()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -54,6 +56,25 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
     finally:
         app.transport.close()
         app.transport.unlock_worker()
+
+
+def _check_port(settings: Settings) -> None:
+    """Raise SettingsError where the pages cannot be served: before anything is appended, and in words."""
+    if not settings.web_port:
+        return
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.web_host, settings.web_port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise SettingsError(
+            f"the pages cannot be served on {settings.web_host}:{settings.web_port}: {error.strerror}. Set"
+            " TIERLINE_WEB_PORT to a free port (0: no pages), or TIERLINE_WEB_HOST to an address of this machine"
+        ) from error
 
 
 async def _crash(app: object) -> None:

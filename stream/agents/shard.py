@@ -21,7 +21,7 @@ from stream.metrics import Metrics
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.partition import Partition
 from stream.scoring.profile import compile_profile
-from stream.scoring.state import FORMAT, StateTooNew
+from stream.scoring.state import FORMAT
 from stream.scoring.values import TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
@@ -77,13 +77,11 @@ class Shard:
                     continue
                 try:
                     self._record(record, now, work)
-                except StateTooNew:
-                    raise
                 except Exception:  # whatever it is, it must neither stop the others nor be lost  # noqa: BLE001
                     poisoned[record.offset] = unexpected()
                     if _is_tick(record):
                         self._no_tick_before = now + TICK_PAUSE
-                    self._load()
+                    self._load()  # StateTooNew, if that was it, comes again here and stops the worker
                     break
             else:
                 return self._closed(work, now)
