@@ -57,6 +57,19 @@ class Restarting(Memory):
         return list(self.headers)
 
 
+class Storing(Restarting):
+    """Account states that are stored after every record, but live on: to measure what is written."""
+
+    def get(self, account: str) -> AccountState | None:
+        """The live state."""
+        return self.states.get(account)
+
+    def put(self, state: AccountState) -> None:
+        """Write the state to its stored form, and keep it."""
+        self.states[state.account] = state
+        super().put(state)
+
+
 @dataclass
 class Run:
     """What the engine made of a history."""
@@ -77,10 +90,10 @@ class Run:
 
     def told(self) -> list[dict[str, Any]]:
         """The changes in the form of the reference's."""
-        return [told(change, importing) for change, importing in self.changes]
+        return [told(change, importing=importing) for change, importing in self.changes]
 
 
-def told(change: TierChange, importing: bool = False) -> dict[str, Any]:
+def told(change: TierChange, *, importing: bool = False) -> dict[str, Any]:
     """A change in the form of the reference's."""
     return {
         "account": change.account,

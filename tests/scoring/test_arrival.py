@@ -23,7 +23,8 @@ MOMENTS = (*(NOW + hours * HOUR_MS for hours in (0, 1, 24, 100, 1_000, 10_000)),
 
 def moments() -> st.SearchStrategy[int]:
     """When signals happen: on few moments of the last 150 days, and some within the next ten minutes."""
-    back = st.sampled_from((0, 0, 1, 24, 24, 25, 48, 72, 168, 240, 720, 1080, 1081, 3000)).map(lambda h: NOW - h * HOUR_MS)
+    hours = st.sampled_from((0, 0, 1, 24, 24, 25, 48, 72, 168, 240, 720, 1080, 1081, 3000))
+    back = hours.map(lambda hour: NOW - hour * HOUR_MS)
     return st.one_of(back, back, st.sampled_from((NOW + 1, NOW + 300_000, NOW + 600_000)))
 
 

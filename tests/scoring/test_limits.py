@@ -102,7 +102,7 @@ def test_the_late_and_the_forgotten_are_refused() -> None:
     ],
 )
 def test_pushed_out_before_it_settled(rule: dict[str, object], whole: float, left: float) -> None:
-    """Documented loss: a signal pushed out by number before its decay has settled gives what its last phase gives."""
+    """Documented loss: a signal pushed out by number before its decay settled gives what its last phase gives."""
     desk = Desk(profile(line(points=10, cap="none", **rule)), Limits(remembered=2))
     desk.tell(0)
     assert desk.score(0) == whole
@@ -140,7 +140,7 @@ def test_a_surge_loses_what_is_pushed_out() -> None:
 
 
 def test_an_event_whose_first_telling_was_pushed_out() -> None:
-    """Documented loss: a telling that comes after its event was pushed out counts; one that was there before does not."""
+    """Documented loss: a telling that comes after its event was pushed out counts; one there before does not."""
     desk = Desk(profile(line("funding_round", 10, cap="none")), Limits(remembered=2))
     desk.tell(0, "funding_round", series="a")
     desk.tell(1, "funding_round", series="a")
@@ -151,7 +151,7 @@ def test_an_event_whose_first_telling_was_pushed_out() -> None:
 
 
 def test_a_retraction_is_forgotten_with_its_horizon() -> None:
-    """Documented loss: what was taken back ahead of its coming counts, once its retraction is older than the horizon."""
+    """Documented loss: what was taken back before it came counts, once its retraction is older than the horizon."""
     soon, late = (Desk(profile(line(cap="none")), Limits(horizon=10 * DAY_MS)) for _ in range(2))
     for desk, at in ((soon, 9), (late, 30)):
         desk.take_back(0, "w", at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -31,9 +32,9 @@ def encoded(outcome: Run) -> dict[str, list[bytes]]:
     return told
 
 
-def end_of(items: list[Item], days: int = 40) -> int:
-    """So long after the last record."""
-    return items[-1].record_time_ms + days * DAY_MS
+def end_of(items: list[Item]) -> int:
+    """Forty days after the last record."""
+    return items[-1].record_time_ms + 40 * DAY_MS
 
 
 def by_place(changes: list[TierChange]) -> dict[tuple[str, str], list[TierChange]]:
@@ -46,7 +47,7 @@ def by_place(changes: list[TierChange]) -> dict[tuple[str, str], list[TierChange
 
 @given(items=histories())
 def test_engine_equals_reference(items: list[Item]) -> None:
-    """Any history, with late, repeated, retracted and future-dated signals, gives the reference's scores and changes."""
+    """Any history with late, repeated, retracted and future-dated signals, gives the reference's scores and changes."""
     items = clamped(items)
     until = end_of(items)
     assert_same(run(items, until, limits=WHOLE), items, until)
@@ -92,7 +93,7 @@ def test_sequences_have_no_gap(items: list[Item]) -> None:
     outcome = run(clamped(items), end_of(clamped(items)))
     for changes in by_place([change for change, _ in outcome.changes]).values():
         assert [change.sequence for change in changes] == list(range(1, len(changes) + 1))
-        for before, after in zip(changes, changes[1:], strict=False):
+        for before, after in pairwise(changes):
             assert after.from_tier == before.standing.tier
             assert after.effective_at >= before.effective_at
         assert all(change.from_tier != change.standing.tier for change in changes)
@@ -110,7 +111,7 @@ def test_no_demotion_before_dwell(items: list[Item]) -> None:
         for tier in doc["tiers"]:
             dwells[doc["profile"], doc["version"], tier["name"]] = milliseconds(tier.get("dwell", "0d"))
     for changes in by_place([change for change, _ in run(items, end_of(items)).changes]).values():
-        for before, after in zip(changes, changes[1:], strict=False):
+        for before, after in pairwise(changes):
             dwell = dwells.get((after.standing.profile, after.standing.profile_version, after.from_tier), 0)
             assert after.direction != "down" or after.effective_at - before.effective_at >= dwell, (before, after)
 
