@@ -278,13 +278,9 @@ def _gap(gap: Gap) -> dict[str, Any]:
 
 
 def _nested(state: AccountState) -> dict[str, Any]:
-    facts: dict[str, Any] = {}
-    custom: dict[str, Any] = {}
-    for name in sorted(state.values):
-        if name.startswith("custom."):
-            custom[name.removeprefix("custom.")] = state.values[name]
-        else:
-            facts[name] = state.values[name]
+    known = sorted(state.values.items())
+    facts = {name: value for name, value in known if not name.startswith("custom.")}
+    custom = {name.removeprefix("custom."): value for name, value in known if name.startswith("custom.")}
     return {**facts, "custom": custom} if custom else facts
 
 

@@ -36,18 +36,18 @@ class Health:
 def mount(app: faust.App, worker: Worker) -> None:
     """Add the pages to the worker's web server."""
 
-    @app.page("/metrics", name="metrics")  # type: ignore[untyped-decorator]
+    @app.page("/metrics", name="metrics")
     async def metrics(self: Any, request: Any) -> Any:
-        del request
+        del self, request
         body = generate_latest(worker.metrics.registry)
         return Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    @app.page("/healthz", name="healthz")  # type: ignore[untyped-decorator]
+    @app.page("/healthz", name="healthz")
     async def healthz(self: Any, request: Any) -> Any:
         del request
         return self.json({"status": "ok"})
 
-    @app.page("/readyz", name="readyz")  # type: ignore[untyped-decorator]
+    @app.page("/readyz", name="readyz")
     async def readyz(self: Any, request: Any) -> Any:
         del request
         reasons = worker.health.reasons()

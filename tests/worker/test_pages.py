@@ -95,7 +95,7 @@ def test_metrics_say_what_happened_and_health_says_why(install: Install) -> None
     assert value("tierline_due_transitions_total") == value("tierline_due_late_seconds_count") == by_time
     assert 0 < value("tierline_due_late_seconds_sum") < by_time
     assert value("tierline_append_to_change_seconds_count") == len(told) - by_time
-    assert 0 < value("tierline_append_to_change_seconds_sum") / (len(told) - by_time) < 1
+    assert 0 < value("tierline_append_to_change_seconds_sum") / (len(told) - by_time) < 5
     assert value("tierline_batch_records_sum", agent="score") == sum(1 for _ in installation.documents("signals"))
     assert value("tierline_batch_records_sum", agent="intake") == 1
     assert 0 < value("tierline_batch_seconds_sum", agent="score") < 20
