@@ -1,7 +1,7 @@
 """The application: which agents run on which topics, and the beat that ticks, publishes and rescores between batches.
 
-``create_app(settings)`` builds it; nothing happens on import. The agents are thin loops: what a batch means is decided in
-``agents/shard.py`` and ``agents/intake.py``, and below them in the pure core.
+``create_app(settings)`` builds it; nothing happens on import. The agents are thin loops: what a batch means is decided
+in ``agents/shard.py`` and ``agents/intake.py``, and below them in the pure core.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-import faust
 import orjson
 from faust.types import TP
 
 from schemas.topics import ACCOUNT_STATE, ALIASES, INTAKE, SIGNALS, TOPICS
 from stream.agents.activation import activation, in_force
 from stream.agents.intake import Intake
+from stream.agents.news import tell
 from stream.agents.memory import read_format
 from stream.agents.refusals import RefusalWatch
 from stream.agents.shard import Shard, Work
@@ -26,11 +26,11 @@ from stream.agents.table import Stored, partition_key
 from stream.identity import Aliases
 from stream.metrics import Metrics
 from stream.profiles import LoadedProfile
+from stream.runtime import App, bare_app
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings
 from stream.topology import GROUP, open_log, partitions_of
-from stream.transports.batching import Batch, BatchLimits, StaleBatch, batch_topic
-from stream.transports.embedded import broker_url
+from stream.transports.batching import Batch, StaleBatch, batch_topic
 from stream.transports.errors import LogError, LogTooNew
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append
@@ -61,7 +61,7 @@ class Worker:
         self.health = Health()
         self.aliases = Aliases()
         self.shards: dict[int, Shard] = {}
-        self.app = _faust_app(settings)
+        self.app = bare_app(settings)
         self.stored: Stored = {}
         self.watch = RefusalWatch(metrics)
         self._locks: dict[int, asyncio.Lock] = {}
@@ -127,6 +127,7 @@ class Worker:
                 work = shard.process(batch.records, _now())
                 if await self._durable(lambda work=work, batch=batch: self._commit(work.appends, batch)):  # type: ignore[misc]
                     shard.committed(work, _now())
+                    tell(work)
                 else:  # somebody else's states by now
                     self._take_up_anew(partition)
             self._timed("score", began, len(batch))
@@ -149,6 +150,14 @@ class Worker:
                 continue
             for partition in range(self.settings.partitions):
                 await self._beat(partition)
+
+    async def publish_rest(self) -> None:
+        """Before a clean stop: publish every score that is owed, so that readers are not left behind meanwhile."""
+        for partition in range(self.settings.partitions):
+            async with self.lock(partition):
+                shard = self.shards.get(partition)
+                while shard is not None and (work := shard.flush(_now(), leaving=True)) is not None:
+                    await self._keep(shard, work)
 
     async def measure(self) -> None:
         """Keep the gauges: apart from the beat, which stands still while nothing can be written."""
@@ -183,11 +192,11 @@ class Worker:
             shard.committed(work, _now())
 
     async def _commit(self, appends: Sequence[Append], batch: Batch) -> None:
-        await self.app.transport.commit_batch(appends, batch)
+        await self.app.log_transport.commit_batch(appends, batch)
         self.health.positions[batch.tp] = batch.end
 
     async def _append(self, appends: Sequence[Append]) -> None:
-        await self.app.transport.append(appends)
+        await self.app.log_transport.append(appends)
 
     async def _durable(self, write: Callable[[], Awaitable[None]]) -> bool:
         """Write until it is durable. False: the batch is not ours any more, nothing was written."""
@@ -221,23 +230,23 @@ class Worker:
                 self.metrics.lag.labels(name, str(tp.partition)).set(max(0, end - position))
 
 
-def create_app(
-    settings: Settings, profiles: Sequence[LoadedProfile], metrics: Metrics | None = None
-) -> faust.App:
+def create_app(settings: Settings, profiles: Sequence[LoadedProfile], metrics: Metrics | None = None) -> App:
     """The worker as a Faust app; ``app.worker`` is its ``Worker``."""
     worker = Worker(settings, profiles, metrics or Metrics())
     app = worker.app
     app.worker = worker
-    types = {"key_type": bytes, "value_type": bytes}
     changelog = app.topic(
         settings.topic(ACCOUNT_STATE),
         partitions=settings.partitions,
         compacting=True,
         key_serializer="raw",
         value_serializer="raw",
-        **types,
+        key_type=bytes,
+        value_type=bytes,
     )
-    table = app.Table("accounts", partitions=settings.partitions, changelog_topic=changelog, **types)
+    table = app.Table(
+        "accounts", partitions=settings.partitions, changelog_topic=changelog, key_type=bytes, value_type=bytes
+    )
     worker.stored = table.data
 
     def agent(name: str, loop: Callable[[Any], Awaitable[None]]) -> None:
@@ -248,7 +257,7 @@ def create_app(
     for name in INTAKE:
         agent(name, _intake(worker, name))
 
-    @table.on_recover  # type: ignore[untyped-decorator]
+    @table.on_recover
     async def recovered() -> None:
         try:
             for partition in range(settings.partitions):
@@ -269,24 +278,6 @@ def _intake(worker: Worker, name: str) -> Callable[[Any], Awaitable[None]]:
         await worker.take_in(batches, name)
 
     return take_in
-
-
-def _faust_app(settings: Settings) -> faust.App:
-    app = faust.App(
-        GROUP,
-        broker=broker_url(settings.path),
-        env={},
-        store="memory://",
-        topic_partitions=settings.partitions,
-        topic_disable_leader=True,
-        stream_wait_empty=True,
-        web_enabled=settings.web_port > 0,
-        web_bind=settings.web_host,
-        web_port=settings.web_port or 6066,
-        web_host=settings.web_host,
-    )
-    app.transport.limits = BatchLimits(records=settings.batch)
-    return app
 
 
 def _canonical(value: bytes) -> str:

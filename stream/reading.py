@@ -34,9 +34,10 @@ def open_to_read(settings: Settings) -> EmbeddedLog:
 
 
 def scored(log: EmbeddedLog, settings: Settings) -> Iterator[dict[str, Any]]:
-    """``data`` of the latest score of every account, in no order."""
+    """``data`` of the latest score of every account, in no order, without those that are old names of others by now."""
+    older = {record.key for record in log.scan_latest(settings.topic("aliases")) if record.value}
     for record in log.scan_latest(settings.topic("account-scores")):
-        document = _data(record)
+        document = _data(record) if record.key not in older else None
         if document is not None:
             yield document
 

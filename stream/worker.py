@@ -9,9 +9,11 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from tempfile import TemporaryDirectory
 
 from stream.app import create_app
 from stream.profiles import LoadedProfile
+from stream.runtime import App
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings, SettingsError
 from stream.topology import open_log
@@ -19,16 +21,21 @@ from stream.transports.errors import LogTooNew
 
 log = logging.getLogger("tierline")
 
+PARTING = 4.0
+"""Seconds that a stop may take to publish the scores that are owed; the next start goes on with the rest."""
+
 
 def serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
     """Run a worker until SIGTERM or SIGINT. Raises LogError or ProfileErrors where it cannot start."""
-    asyncio.run(_serve(settings, profiles))
+    with TemporaryDirectory(prefix="tierline-") as scratch:  # the runtime makes folders that nothing is ever put into
+        asyncio.run(_serve(settings, profiles, scratch))
 
 
-async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
+async def _serve(settings: Settings, profiles: Sequence[LoadedProfile], scratch: str) -> None:
     open_log(settings).close()
     app = create_app(settings, profiles)
-    app.transport.lock_worker()
+    app.conf.datadir = scratch
+    app.log_transport.lock_worker()
     try:
         _check_port(settings)
         await app.worker.prepare()
@@ -47,6 +54,9 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
             with suppress(asyncio.CancelledError):
                 await task
         log.info("stopping")
+        if app.crash_reason is None and app.worker.health.recovered and not app.worker.health.trouble:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(app.worker.publish_rest(), PARTING)
         await app.stop()
         if isinstance(app.crash_reason, StateTooNew):
             raise LogTooNew(f"{settings.path}: {app.crash_reason}.")
@@ -54,8 +64,8 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
             log.critical("the worker stopped: %r", app.crash_reason)
             sys.exit(1)
     finally:
-        app.transport.close()
-        app.transport.unlock_worker()
+        app.log_transport.close()
+        app.log_transport.unlock_worker()
 
 
 def _check_port(settings: Settings) -> None:
@@ -77,5 +87,5 @@ def _check_port(settings: Settings) -> None:
         ) from error
 
 
-async def _crash(app: object) -> None:
-    await app._crashed.wait()  # type: ignore[attr-defined]  # noqa: SLF001  (the runtime offers no public way to wait for it)
+async def _crash(app: App) -> None:
+    await app._crashed.wait()  # noqa: SLF001  (the runtime offers no public way to wait for it)

@@ -1,5 +1,6 @@
-"""Intake: records of any key on the family topics and on ``accounts`` are validated, identified, and appended to
-``signals`` under their account's key. Aliases pass here, in the one order of ``accounts``.
+"""Intake: from the family topics and ``accounts``, whatever the key, to ``signals`` under the account's key.
+
+Records are validated and identified. Aliases pass here, in the one order of ``accounts``.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _read_timeline(raw: bytes | None) -> Timeline:
 
 
 class Counted:
-    """Keeps the gauges and counters of one partition; gauges are sums over partitions, so only differences are added."""
+    """Keeps the gauges and counters of one partition; gauges are sums over all, so only differences are added."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -148,7 +148,8 @@ class Counted:
         """A row was stored in place of another."""
         if key.startswith(b"\x00"):
             return
-        size = (len(key) + len(value) if value is not None else 0) - (len(key) + len(before) if before is not None else 0)
+        size = 0 if value is None else len(key) + len(value)
+        size -= 0 if before is None else len(key) + len(before)
         self._grow(int(before is None and value is not None and is_account(key)), size)
 
     def work(self, work: Work, now: int) -> None:

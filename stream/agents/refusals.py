@@ -1,4 +1,4 @@
-"""Which sources send mostly what cannot be used: over half of their last 1,000 records; and refusals of our own making."""
+"""Refusals: which sources send mostly what cannot be used, and the refusal of what we failed to process."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ class RefusalWatch:
 def unexpected() -> Refusal:
     """The refusal of a record that raised the exception being handled: a fault of ours, with where it happened."""
     trace = traceback.format_exc(limit=-8)
-    return Refusal("unexpected", f"the record could not be processed; this is a fault of Tierline, please report it:\n{trace}")
+    message = f"the record could not be processed; this is a fault of Tierline, please report it:\n{trace}"
+    return Refusal("unexpected", message)
 
 
 def sender_of(signal: Signal) -> dict[str, Any]:

@@ -1,5 +1,7 @@
-"""When an account's score is published on ``account-scores``: at once with a live tier change, otherwise at most every
-few seconds, and when time alone has moved it far enough. What is owed is kept with the state, so no crash forgets it.
+"""When an account's score is published on ``account-scores``.
+
+At once with a live tier change, otherwise at most every few seconds, and when time alone has moved it far enough. What is
+owed is kept with the state, so no crash forgets it.
 """
 
 from __future__ import annotations
@@ -52,6 +54,10 @@ class Scores:
         elif name not in self._waiting:
             last = self._published.get(name)
             self._waiting[name] = now if last is None else last + self._settings.scores_every
+
+    def hurry(self) -> None:
+        """What waits for its turn may be published now."""
+        self._waiting = dict.fromkeys(self._waiting, 0)
 
     def due(self, now: int) -> bool:
         """Whether something may be published."""

@@ -1,8 +1,8 @@
 """One partition of ``signals`` that this worker owns: records in, appends out. No Faust, no awaiting, no decisions.
 
 A batch becomes one ``Work``: everything that has to be durable before the batch may be called done, in the order in
-which it must be written. What cannot be processed for a reason of ours is parked whole, with its traceback: the batch is
-then worked through again from the stored state, without it.
+which it must be written. What cannot be processed for a reason of ours is parked whole, with its traceback: the batch
+is then worked through again from the stored state, without it.
 """
 
 from __future__ import annotations
@@ -86,8 +86,13 @@ class Shard:
             else:
                 return self._closed(work, now)
 
-    def flush(self, now: int) -> Work | None:
-        """Scores that are due to be published, whatever the reason; ``None`` when there are none."""
+    def flush(self, now: int, *, leaving: bool = False) -> Work | None:
+        """Scores that are due to be published, whatever the reason; ``None`` when there are none.
+
+        ``leaving``: the worker stops, so what is owed is due now.
+        """
+        if leaving:
+            self.scores.hurry()
         work = Work()
         return self._closed(work, now) if self.scores.due(now) else None
 
@@ -98,6 +103,8 @@ class Shard:
         work = Work()
         importing = self.partition.importing
         self._emit(self.partition.rescore(budget), importing, None, now, work)
+        for account in self.table.dirty.values():  # what is published of it is of the version before
+            self.scores.touch(account, now, changed=False)
         return self._closed(work, now)
 
     def committed(self, work: Work, now: int) -> None:
@@ -177,13 +184,12 @@ class Shard:
         return account in self.table or partition_for(account.encode(), self._settings.partitions) == self.number
 
     def _resolve(self, account: str) -> str:
-        """The account a name stands for, as far as this partition's log has told: its order decides, so that a replay
-        gives the same history.
-        """
+        """The account a name stands for, as far as this partition's log has told: its order decides, as in a replay."""
         return self._moved.get(account, account)
 
     def _mark(self, mark: Mark, record: Record, now: int, work: Work) -> None:
         time, importing = record.timestamp_ms, self.partition.importing
+        moment = self.partition.clock if importing else time
         match mark.kind:
             case "tick":
                 self.tick_sent = False
@@ -192,15 +198,15 @@ class Shard:
                 self._moved[mark.data["old"]] = mark.data["canonical"]
                 self._rows[partition_key(f"alias/{mark.data['old']}", self.number)] = mark.data["canonical"].encode()
             case "profile_activated":
-                self.partition.activate(compile_profile(mark.data["profile"]), self.partition.clock if importing else time)
+                self.partition.activate(compile_profile(mark.data["profile"]), moment)
             case "profile_retired":
-                self.partition.retire(mark.data["profile"], self.partition.clock if importing else time)
+                self.partition.retire(mark.data["profile"], moment)
             case "import_opened":
                 self._emit(self.partition.open_import(time), importing, None, now, work)
             case "import_closed":
                 self._emit(self.partition.close_import(time), importing, None, now, work)
             case _:
-                told = f"{mark.kind!r} is no mark that this release knows; upgrade, or send signals as tierline.signal.<type>"
+                told = f"{mark.kind!r} is no mark that this release knows; upgrade, or send tierline.signal.<type>"
                 self._refuse(Refusal("unknown_type", told), record, now, work)
 
     def _emit(

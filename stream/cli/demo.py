@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,25 @@ import orjson
 from rich.console import Console
 
 from schemas.times import format_time
-from schemas.topics import REJECTED, TIER_CHANGES
+from schemas.topics import ACCOUNT_SCORES, REJECTED, SIGNALS, TIER_CHANGES
 from stream.demo.feed import Feed, example_profiles, real, simulated
 from stream.demo.screen import Screen
 from stream.demo.summary import Ledger, judge, tell
 from stream.demo.worker import WorkerFailed, check, free_port, lag, running
+from stream.holding import worker_of
 from stream.profiles import load_profiles
+from stream.reading import scored
+from stream.scoring.explain import day
+from stream.scoring.values import DISQUALIFIED
 from stream.settings import Settings, load_settings
 from stream.sources.formats import FORMATS, detect
 from stream.sources.simulated import Market, simulate
-from stream.topology import open_log
+from stream.topology import GROUP, open_log
 from stream.transports.log import EmbeddedLog
 
 DAY = 86_400_000
+QUIET = 6
+"""Looks at the log in a row, a tenth of a second apart, in which nothing moved any more."""
 
 
 @click.command("demo")
@@ -45,9 +52,13 @@ DAY = 86_400_000
     "--profiles", type=click.Path(exists=True, path_type=Path), help="Profiles to run (default: the demo's own)."
 )
 @click.option(
-    "--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("tierline-demo"), show_default=True,
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("tierline-demo"),
+    show_default=True,
     help="Where the log goes; an earlier demo's is replaced.",
-)  # fmt: skip
+)
 def command(accounts: int, days: int, seed: int, data: Path | None, profiles: Path | None, folder: Path) -> None:
     """Run a simulated market, or real companies, through the whole system and watch tiers change.
 
@@ -81,6 +92,9 @@ def _fresh(folder: Path, profiles: Path) -> Settings:
     if folder.exists() and any(folder.iterdir()):
         if not marker.exists():
             raise click.UsageError(f"{folder} is not empty and not an earlier demo's; choose another --dir")
+        holder = worker_of(folder / "tierline.db")
+        if holder is not None:
+            raise click.UsageError(f"a worker runs on {folder} ({holder}); stop it first, or choose another --dir")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     marker.touch()
@@ -92,52 +106,65 @@ def _run(console: Console, settings: Settings, feed: Feed, market: Market | None
     loaded = load_profiles(settings.profiles)
     ladder = [str(tier["name"]) for tier in loaded[0].document["tiers"]]
     output = folder / "worker.log"
-    with open_log(settings) as log, open_log(settings) as feeding, running(settings, output) as process:
-        ledger = Ledger(first=ladder[0])
-        tail = Tail(log, settings.topic(TIER_CHANGES), settings.partitions)
-        while log.position("tierline", settings.topic("signals"), 0) is None and process.poll() is None:
-            time.sleep(0.05)  # the profile's activation is the first record: then it is up
-        began = time.perf_counter()
-        feed.start(settings, feeding)
-        seen: list[dict[str, Any]] = []
-        with Screen(console, feed.total) as screen:
-            while True:
-                time.sleep(0.1)
-                check(process, output)
-                done, waiting = feed.done.is_set(), lag(log, settings)
-                fresh = list(tail.read())
-                seen += fresh
-                # what time alone does between the end of the data and today comes last; it is no news
-                news = [change for change in fresh if change["effective_at"] <= format_time(feed.last)]
-                screen.show(max(0, feed.sent - waiting), news)
-                if done and waiting == 0 and not fresh:
-                    break
-        seconds = time.perf_counter() - began
-        if feed.error is not None:
-            raise feed.error
-        ledger.until = max(feed.last, market.end_ms if market else 0)
-        for change in sorted(seen, key=lambda change: (change["effective_at"], change["sequence"])):
+    with open_log(settings) as log, open_log(settings) as feeding:
+        with running(settings, output) as process:
+            while log.position(GROUP, settings.topic(SIGNALS), 0) is None and process.poll() is None:
+                time.sleep(0.05)  # the profile's activation is the first record: then it is up
+            began = time.perf_counter()
+            feed.start(settings, feeding)
+            changes, drained = _watch(console, settings, feed, log, lambda: check(process, output))
+        ledger = Ledger(first=ladder[0], until=max(feed.last, market.end_ms if market else 0))
+        for change in sorted(changes, key=lambda change: (change["effective_at"], change["sequence"])):
             if change["profile"] == loaded[0].name:
                 ledger.take(change)
+        tiers = Counter(_tier(data, loaded[0].name) for data in scored(log, settings))
         rejected = _rejected(log, settings)
-        known = {key.split(b"\x00")[0] for key in _accounts(log, settings)}
-        tell(
-            console, ledger, signals=feed.sent, rejected=rejected, accounts=len(known), tiers=ladder, lowest=ladder[-1],
-            seconds=seconds, end=ledger.until,
-        )  # fmt: skip
+    by_tier = [(tier, tiers[tier]) for tier in (*ladder, DISQUALIFIED)]
+    tell(console, ledger, signals=feed.sent, rejected=rejected, tiers=by_tier, seconds=drained - began)
     if market is not None:
         judge(console, ledger, market)
     if feed.report is not None:
-        console.print()
-        for line in feed.report.lines():
-            console.print(line, markup=False, highlight=False)
+        (folder / "conversion.txt").write_text("\n".join(feed.report.lines()) + "\n", "utf-8")
+        then = f"on {day(ledger.until)}, {ledger.count(ladder[0]):,} were {ladder[0]}; nothing was heard since."
+        console.print(f"\nWhen the data ended, {then}", highlight=False)
+        console.print(f"What became of every row that was read: {folder / 'conversion.txt'}", highlight=False)
     _next(console, settings, ledger)
 
 
-def _accounts(log: EmbeddedLog, settings: Settings) -> Iterator[bytes]:
-    for record in log.scan_latest(settings.topic("account-state")):
-        if record.key and not record.key.startswith(b"\x00"):
-            yield record.key
+def _watch(
+    console: Console, settings: Settings, feed: Feed, log: EmbeddedLog, check_worker: Callable[[], None]
+) -> tuple[list[dict[str, Any]], float]:
+    """Show the work until all of it is done; the tier changes, and when the last signal was processed."""
+    tail = Tail(log, settings.topic(TIER_CHANGES), settings.partitions)
+    seen: list[dict[str, Any]] = []
+    published, quiet, drained = -1, 0, 0.0
+    with Screen(console, feed.total) as screen:
+        while quiet < QUIET:
+            time.sleep(0.1)
+            check_worker()
+            if feed.error is not None:
+                raise feed.error
+            done, waiting = feed.done.is_set(), lag(log, settings)
+            fresh = list(tail.read())
+            seen += fresh
+            # what time alone does between the end of the data and today comes last; it is no news
+            news = [change for change in fresh if change["effective_at"] <= format_time(feed.last)]
+            screen.show(max(0, feed.sent - waiting), news)
+            before, published = published, _scores(log, settings)
+            still = done and waiting == 0 and not fresh
+            drained = drained or (time.perf_counter() if still else 0.0)
+            quiet = quiet + 1 if still and published == before else 0
+    return seen, drained
+
+
+def _tier(data: dict[str, Any], profile: str) -> str:
+    tier: str = data["profiles"][profile]["tier"]
+    return tier
+
+
+def _scores(log: EmbeddedLog, settings: Settings) -> int:
+    topic = settings.topic(ACCOUNT_SCORES)
+    return sum(log.end(topic, partition) for partition in range(settings.partitions))
 
 
 def _rejected(log: EmbeddedLog, settings: Settings) -> Counter[str]:
@@ -147,7 +174,8 @@ def _rejected(log: EmbeddedLog, settings: Settings) -> Counter[str]:
 
 
 def _next(console: Console, settings: Settings, ledger: Ledger) -> None:
-    hottest = next((account for account, tier in ledger.tiers.items() if tier == ledger.first), "ACCOUNT")
+    hottest = next((account for account, tier in ledger.tiers.items() if tier == ledger.first), None)
+    hottest = hottest or next(iter(ledger.tiers), "acme.com")
     path = Path(settings.broker.removeprefix("sqlite:///"))
     try:
         broker = f"sqlite:///{path.relative_to(Path.cwd())}"
@@ -155,10 +183,10 @@ def _next(console: Console, settings: Settings, ledger: Ledger) -> None:
         broker = settings.broker
     console.print("\nThe log is kept. Three things to try on it:")
     for line in (
-        f"export TIERLINE_BROKER={broker}",
+        f"export TIERLINE_BROKER={shlex.quote(broker)}",
         "tierline accounts --sort score",
         f"tierline explain {hottest}",
-        f"TIERLINE_PROFILES={settings.profiles} tierline run",
+        f"TIERLINE_PROFILES={shlex.quote(str(settings.profiles))} tierline run",
     ):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 

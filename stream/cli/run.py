@@ -26,7 +26,7 @@ def command(profiles: Path | None, broker: str | None, web_port: int | None, *, 
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
-    for name in ("faust", "mode", "aiohttp"):
+    for name in ("faust", "mode", "aiohttp", "stream"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
     settings = load_settings(profiles=profiles, broker=broker, web_port=web_port)
     serve(settings, load_profiles(settings.profiles))

@@ -42,7 +42,7 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         if self._console.is_terminal:
             self._live.stop()
-        table = _table(list(self._recent), "The last tier changes")
+        table = _table(sorted(self._recent, key=lambda change: str(change["effective_at"])), "The last tier changes")
         if self._recent:
             self._console.print(table)
 

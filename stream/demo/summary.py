@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.times import parse_time
-from stream.scoring.explain import day
 from stream.sources.simulated import Market, assess
 
 
@@ -41,6 +40,10 @@ class Ledger:
         if change["to_tier"] == self.first:
             self._since[account] = moment
 
+    def count(self, tier: str) -> int:
+        """How many accounts were in a tier when the data ended; of the lowest only those that had been higher."""
+        return sum(1 for now in self.tiers.values() if now == tier)
+
     def hot_until(self, end: int) -> dict[str, list[tuple[int, int]]]:
         """When each account was hot, those that still are until ``end``."""
         intervals = {account: list(spans) for account, spans in self.hot.items()}
@@ -55,33 +58,32 @@ def tell(
     *,
     signals: int,
     rejected: Mapping[str, int],
-    accounts: int,
-    tiers: Iterable[str],
-    lowest: str,
+    tiers: Sequence[tuple[str, int]],
     seconds: float,
-    end: int,
 ) -> None:
-    """Print the summary."""
+    """Print the summary. ``tiers``: how many accounts are in each today, as published."""
+    accounts = sum(count for _, count in tiers)
     console.print()
     console.print(
         f"[bold]{signals:,}[/] signals in {seconds:.1f} s: [bold]{signals / seconds:,.0f}[/] a second, end to end. "
         f"{accounts:,} accounts, {sum(ledger.causes.values()):,} tier changes."
     )
-    counts = Counter(ledger.tiers.values())
-    counts[lowest] += max(0, accounts - sum(counts.values()))
-    titles = (f"Accounts by tier, {day(end)}", "Changes by cause", "Rejected records")
-    left, right, middle = tables = [Table(box=None, padding=(0, 1)) for _ in titles]
-    for table, title in zip(tables, titles, strict=True):
+    causes = sorted(ledger.causes.items(), key=lambda pair: -pair[1])[:8]
+    columns = {
+        "Accounts by tier today": tiers,
+        "Changes by cause": [(f"{cause}, {direction}", count) for (cause, direction), count in causes],
+        "Rejected records": sorted(rejected.items(), key=lambda pair: -pair[1]),
+    }
+    grid = Table.grid(padding=(0, 3))
+    tables = []
+    for title, rows in columns.items():
+        table = Table(box=None, padding=(0, 1))
         table.add_column(title, no_wrap=True)
         table.add_column("", justify="right")
-    for tier in (*tiers, "disqualified"):
-        left.add_row(tier, f"{counts[tier]:,}")
-    for (cause, direction), count in sorted(ledger.causes.items(), key=lambda pair: -pair[1])[:8]:
-        right.add_row(f"{cause}, {direction}", f"{count:,}")
-    for reason, count in sorted(rejected.items(), key=lambda pair: -pair[1]):
-        middle.add_row(reason, f"{count:,}")
-    grid = Table.grid(padding=(0, 3))
-    grid.add_row(left, right, middle)
+        for name, count in rows:
+            table.add_row(name, f"{count:,}")
+        tables.append(table)
+    grid.add_row(*tables)
     console.print(grid)
 
 

@@ -16,6 +16,12 @@ from stream.scoring.values import DISQUALIFIED, TOLERANCE, Cause, Contribution, 
 EVIDENCE = 10
 """Signals named as evidence of one contribution, the newest."""
 
+UNSEEN = 5e-7
+"""Points that round to nothing where they are published."""
+
+NEGLIGIBLE = 0.005
+"""What is missing of a criterion below this is no gap worth telling: a signal of a minute ago has hardly faded."""
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -27,7 +33,7 @@ def contributions(
     for number, criterion in enumerate(place.profile.criteria):
         points = values[number]
         change = points - before.get(criterion.id, 0.0)
-        if abs(points) <= TOLERANCE and abs(change) <= TOLERANCE:
+        if abs(points) < UNSEEN and abs(change) < UNSEEN:
             continue
         evidence = _evidence(state, place, number, now)
         found.append(Contribution(criterion.id, criterion.group, points, criterion.most, change, evidence))
@@ -39,7 +45,7 @@ def gaps(state: AccountState, place: Place, now: int, values: Sequence[float]) -
     found = []
     for number, criterion in enumerate(place.profile.criteria):
         most = criterion.most
-        if most is None or most - values[number] <= TOLERANCE or most <= 0:
+        if most is None or most <= 0 or most - values[number] < NEGLIGIBLE:
             continue
         why = _why(state, place, number, criterion, values[number], now)
         found.append(Gap(criterion.id, criterion.group, most - values[number], most, why))

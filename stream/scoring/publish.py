@@ -89,6 +89,7 @@ def _enter(
         return
     place.sequence += 1
     now_standing = standing(state, place, now, before)
+    fading = {line.id for line in place.profile.criteria if line.signals is not None}
     direction = _direction(place, previous if known else None, tier)
     place.score = now_standing.score
     place.points = {
@@ -116,7 +117,7 @@ def _enter(
                 reasons=now_standing.reasons,
                 next_at=now_standing.next_transition_at,
                 next_tier=now_standing.next_tier,
-                moved=now_standing.contributions,
+                moved=[line for line in now_standing.contributions if line.criterion in fading],
             ),
         )
     )
