@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stream.app import create_app
@@ -34,7 +35,7 @@ def serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
 async def _serve(settings: Settings, profiles: Sequence[LoadedProfile], scratch: str) -> None:
     open_log(settings).close()
     app = create_app(settings, profiles)
-    app.conf.datadir = scratch
+    app.conf.datadir = Path(scratch)
     app.log_transport.lock_worker()
     try:
         _check_port(settings)
