@@ -37,11 +37,9 @@ def tell_facts(installation: Installation, account: str, employees: int) -> None
 
 def latest(installation: Installation) -> dict[str, tuple[int, float, str]]:
     """Version, score and tier of every account, as published last."""
-    found = {}
-    for event in installation.documents("account-scores"):
-        standing = event["data"]["profiles"]["size"]
-        found[event["subject"]] = (standing["profile_version"], standing["score"], standing["tier"])
-    return found
+    newest = {event["subject"]: event["data"]["profiles"] for event in installation.documents("account-scores")}
+    standings = {account: profiles["size"] for account, profiles in newest.items()}
+    return {account: (one["profile_version"], one["score"], one["tier"]) for account, one in standings.items()}
 
 
 def test_scores_of_a_new_version_are_published_where_no_tier_changes(install: Install) -> None:
@@ -71,4 +69,4 @@ def test_the_example_consumer_sees_each_change_once(install: Install) -> None:
     assert installation.stop() == 0
     command = [sys.executable, str(EXAMPLE), str(installation.settings.path), "--once"]
     told = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
-    assert told == ["acme.com hot Facts updated: employees: 0 → 60, now hot.\n", ""]
+    assert told == ["acme.com hot The profile changed: 0 → 60, now hot.\n", ""]
