@@ -15,12 +15,13 @@ import click
 from stream.cli.intake import Desk, Input, inputs_of
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.progress import Watch
-from stream.cli.tables import console, many, print_json
+from stream.cli.tables import clean, console, many, print_json
 from stream.holding import worker_of
 from stream.importing import Import, importer
 from stream.sending import Sender
 from stream.settings import Settings, load_settings
-from stream.sources.formats import FORMATS
+from stream.sources.formats import FORMATS, detect
+from stream.sources.jsonl import not_lines
 from stream.topology import open_log
 from stream.transports.errors import LogError
 from stream.transports.log import EmbeddedLog
@@ -75,6 +76,7 @@ def command(
     With --import the input is history: the log takes the record time from each record, in file order, and nobody is
     alerted of the past. Should an import be killed, run it again: that also closes what it left open.
     """
+    _refuse_lists(paths, named)
     inputs = inputs_of(paths, named, domains, importing=importing)
     settings = load_settings(broker=broker)
     begun = time.monotonic()
@@ -92,6 +94,15 @@ def command(
     else:
         _print(settings, inputs, desk, seconds, stopped=stopped)
     sys.exit(1 if desk.count or stopped else 0)
+
+
+def _refuse_lists(paths: tuple[Path, ...], named: str | None) -> None:
+    """A list is one value, however many lines it has: better said once than of every line."""
+    for path in paths:
+        format_ = named or (found.name if (found := detect(path)) else "jsonl")
+        words = not_lines(path) if format_ == "jsonl" and path.is_file() else None
+        if words:
+            raise click.UsageError(f"{path} {words}")
 
 
 def _send(inputs: list[Input], desk: Desk, watch: Watch, sender: Sender, opened: AbstractContextManager[None]) -> bool:
@@ -174,6 +185,9 @@ def _print(settings: Settings, inputs: list[Input], desk: Desk, seconds: float, 
     for one in inputs:
         for line in one.told():
             out.print(line, soft_wrap=True)
+        if one.format.name == "csv":
+            for sentence in one.report.remarks():
+                desk.console.print(clean(f"{one.name}: {sentence}"), soft_wrap=True)
     total = desk.sent.total()
     rate = f" ({total / seconds:,.0f} a second)" if total and seconds >= 0.05 else ""
     out.print(f"Sent {many(total, 'signal')} in {seconds:.1f} s{rate} to {settings.path}", soft_wrap=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import zlib
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from stream.sources.report import Report
 
 MAX_LINE_BYTES = 1024 * 1024
-"""A record over 1 MiB would be rejected by the log anyway (SPEC 3.5)."""
+"""A record over 1 MiB would be rejected by the log anyway."""
+
+UTF_8 = "save the file as UTF-8"
+UTF_8_TABLE = "in Excel: save as CSV UTF-8"
+DELIMITERS = ",;\t|"
 
 csv.field_size_limit(MAX_LINE_BYTES)
 
@@ -30,8 +35,11 @@ def open_binary(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def bounded_lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
-    """(line number, text without its end) of each readable line; over-long and undecodable ones are reported."""
+def bounded_lines(path: Path, report: Report, mend: str = UTF_8) -> Iterator[tuple[int, str]]:
+    """(line number, text without its end) of each readable line; over-long and undecodable ones are reported.
+
+    `mend` says what to do about a line that is not UTF-8.
+    """
     number = 0
     try:
         with open_binary(path) as file:
@@ -45,7 +53,8 @@ def bounded_lines(path: Path, report: Report) -> Iterator[tuple[int, str]]:
                 try:
                     text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as error:
-                    report.bad_line(path.name, number, f"not UTF-8 ({error.reason} at byte {error.start}); skipped")
+                    fault = f"not UTF-8 ({error.reason} at byte {error.start}), skipped; {mend}"
+                    report.bad_line(path.name, number, fault)
                     continue
                 yield number, text.rstrip("\r\n")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -70,19 +79,27 @@ def json_lines(path: Path, report: Report) -> Iterator[tuple[int, dict[str, Any]
             report.bad_line(path.name, number, f"a JSON object is expected, not {type(value).__name__}")
 
 
-def csv_lists(path: Path, report: Report) -> Iterator[tuple[int, list[str]]]:
-    """(number of the line a row starts on, cells) of each row; blank rows are passed over."""
-    last = 0
+def csv_lists(path: Path, report: Report, delimiters: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """(number of the line a row starts on, cells) of each row; blank rows are passed over.
+
+    Of several `delimiters` the one is taken that the first lines are split by.
+    """
+    start, begins = 0, True
+    numbered = ((n, text) for n, text in bounded_lines(path, report, UTF_8_TABLE) if text.strip() or not begins)
+    first = list(itertools.islice(numbered, 1 if len(delimiters) == 1 else 2))
+    delimiter = _delimiter([text for _, text in first], delimiters)
 
     def texts() -> Iterator[str]:
-        nonlocal last
-        for number, text in bounded_lines(path, report):
-            last = number
+        nonlocal start, begins
+        for number, text in itertools.chain(first, numbered):
+            # lines that could not be decoded are counted too: the number is the line's own
+            if begins:
+                start, begins = number, False
             yield text + "\n"
 
-    reader = csv.reader(texts(), strict=True)
+    reader = csv.reader(texts(), strict=True, delimiter=delimiter)
     while True:
-        start = last + 1
+        begins = True
         try:
             row = next(reader)
         except StopIteration:
@@ -92,6 +109,23 @@ def csv_lists(path: Path, report: Report) -> Iterator[tuple[int, list[str]]]:
             continue
         if any(cell.strip() for cell in row):
             yield start, row
+
+
+def _delimiter(texts: list[str], delimiters: str) -> str:
+    """The one that gives header and first row most cells, and the same number of them; the first where none does.
+
+    `csv.Sniffer` is not used: it takes a list within a cell (`slack;jira`) for the table's own.
+    """
+
+    def cells(delimiter: str) -> tuple[bool, int]:
+        try:
+            counts = [len(row) for row in csv.reader(texts, delimiter=delimiter)]
+        except csv.Error:
+            counts = []
+        most = counts[0] if counts else 0
+        return most > 1 and len(set(counts)) == 1, most
+
+    return max(delimiters, key=cells)  # of equals the first
 
 
 def csv_rows(path: Path, report: Report, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

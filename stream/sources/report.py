@@ -73,6 +73,14 @@ class Report:
         """No line was bad: `send` exits 0."""
         return self.bad_line_count == 0
 
+    def remarks(self) -> list[str]:
+        """What was left out and what is worth knowing, a sentence each: all there is to say of a plain table."""
+        out = []
+        for reason, count in self.left_out.items():
+            shown = "; ".join(self.examples.get(reason, [])) + ("; …" if count > EXAMPLES_KEPT else "")
+            out.append(f"{reason} was left out of {count:,} {'row' if count == 1 else 'rows'} ({shown})")
+        return out + self.notes
+
     def lines(self) -> list[str]:
         """The report as text, one line an entry."""
         out: list[str] = []

@@ -35,8 +35,8 @@ class WorkerLock:
             holder = self._holder()
             self._file.close()
             raise WorkerRunning(
-                f"{log}: another worker runs on this log: {holder}. One worker a file: stop that one, name another"
-                " file, or move to Kafka to run several."
+                f"{log}: another worker runs on this log: {holder}. One worker a file: stop that one first, or"
+                " name another file."
             ) from None
         self._file.truncate(0)
         json.dump(
