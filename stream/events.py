@@ -12,7 +12,7 @@ from schemas.envelope import MOST_BYTES
 Headers = Sequence[tuple[str, bytes]]
 
 DEEPEST = 100
-"""Lists and objects within each other; the encoder gives up at 254, and states nest what is remembered a little deeper."""
+"""Lists and objects within each other; the encoder gives up at 254, and states nest what they remember deeper."""
 
 
 class Unreadable(ValueError):
@@ -40,7 +40,7 @@ def read_event(value: bytes | None, headers: Headers = ()) -> Any:
     # counting brackets is cheap, and only a record with many of them can be deep
     if value.count(b"[") + value.count(b"{") > DEEPEST and _depth(document) > DEEPEST:
         raise Unreadable(
-            "bad_member", f"the record nests lists and objects more than {DEEPEST} deep; send what is needed of it, flatter"
+            "bad_member", f"the record nests lists and objects over {DEEPEST} deep; send what is needed of it, flatter"
         )
     return from_binary_mode(document, headers) if headers else document
 

@@ -1,7 +1,7 @@
 """When an account's score is published on ``account-scores``.
 
-At once with a live tier change, otherwise at most every few seconds, and when time alone has moved it far enough. What is
-owed is kept with the state, so no crash forgets it.
+At once with a live tier change, otherwise at most every few seconds, and when time alone has moved it far enough. What
+is owed is kept with the state, so no crash forgets it.
 """
 
 from __future__ import annotations

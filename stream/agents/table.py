@@ -88,7 +88,7 @@ class AccountTable:
         return self._names
 
     def writes(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Keys and values to store for what changed (``None``: delete). The caller stores them, and calls ``stored``."""
+        """Keys and values to store for what changed (``None``: delete); the caller does, then calls ``stored``."""
         for name, found in self.dirty.items():
             header, chunks = found.state.to_stored()
             key = name.encode()

@@ -61,10 +61,9 @@ class Desk:
     def beat(self) -> list[Append]:
         """What a beat between batches brings, its tick included."""
         found: list[Append] = []
-        for make in (lambda: self.shard.rescore(500, self.now), lambda: self.shard.flush(self.now)):
-            work = make()
-            if work is not None:
-                found += self.done(work)
+        work = self.shard.rescore(500, self.now) or self.shard.flush(self.now)
+        if work is not None:
+            found += self.done(work)
         if self.shard.wants_tick(self.now):
             found += self.mark("tick")
         return found
@@ -78,7 +77,8 @@ class Desk:
     def documents(self, name: str, appends: Sequence[Append] | None = None) -> list[dict[str, Any]]:
         """Documents that came out on a topic: all, or those of ``appends``."""
         topic = self.settings.topic(name)
-        return [json.loads(one.value or b"{}") for one in (self.out if appends is None else appends) if one.topic == topic]
+        found = self.out if appends is None else appends
+        return [json.loads(one.value or b"{}") for one in found if one.topic == topic]
 
     def metric(self, name: str, **labels: str) -> float:
         """The value of a sample."""

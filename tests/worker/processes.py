@@ -130,12 +130,9 @@ class Installation:
 
     def documents(self, name: str) -> list[dict[str, Any]]:
         """Every JSON document of a topic, partition by partition."""
-        found = []
         with self.log() as log:
-            for record in records(log, self.settings.topic(name)):
-                if record.value is not None:
-                    found.append(json.loads(record.value))
-        return found
+            found = [one.value for one in records(log, self.settings.topic(name))]
+        return [json.loads(value) for value in found if value is not None]
 
 
 def records(log: EmbeddedLog, topic: str) -> list[Any]:

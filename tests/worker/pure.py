@@ -1,9 +1,8 @@
-"""The tier changes that the pure engine gives for what an installation's log holds: no ticks, no batches, no crashes."""
+"""What the pure engine makes of an installation's log: no ticks, no batches, no crashes."""
 
 from __future__ import annotations
 
 from typing import Any
-
 
 from schemas.times import parse_time
 from stream.scoring.engine import Engine, Limits

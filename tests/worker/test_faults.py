@@ -1,6 +1,4 @@
-"""A full disk, a second worker, a folder that cannot be written, a damaged file, a busy port, a newer state: each says what
-is wrong, and nothing that was accepted is lost.
-"""
+"""Full disk, second worker, read-only folder, damaged file, busy port, newer state: told, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -12,12 +10,16 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stream.agents.memory import read_shard
+from stream.agents.shard import Shard
+from stream.app import REST, create_app
 from stream.scoring.state import StateTooNew
+from stream.settings import load_settings
 from stream.transports.records import Append
 
 from .conftest import Install
@@ -106,7 +108,7 @@ def _lag(installation: Installation) -> float:
 
 
 def test_a_stop_under_load_is_clean_and_loses_nothing(install: Install) -> None:
-    """SIGTERM while signals pour in: exit code 0 within ten seconds, and after a restart every change is there, once."""
+    """SIGTERM while signals pour in: exit code 0 within ten seconds, and after a restart each change is there, once."""
     installation = install(LOAD, partitions=2, batch=500)
     installation.start()
     enough, sent = threading.Event(), [0]
@@ -114,7 +116,8 @@ def test_a_stop_under_load_is_clean_and_loses_nothing(install: Install) -> None:
     def pour() -> None:
         with installation.log() as log:
             while not enough.is_set():
-                log.append([keyed(installation, funding(f"p{sent[0] + k}", f"p{(sent[0] + k) % 300}.com")) for k in range(200)])
+                numbers = range(sent[0], sent[0] + 200)
+                log.append([keyed(installation, funding(f"p{at}", f"p{at % 300}.com")) for at in numbers])
                 sent[0] += 200
                 enough.wait(0.03)
 
@@ -146,7 +149,8 @@ def test_a_second_worker_and_a_busy_port_are_told_and_change_nothing(install: In
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", installation.settings.web_port))
         taken.listen()
-        _refused(installation, f"127.0.0.1:{installation.settings.web_port}", "in use", "Set TIERLINE_WEB_PORT to a free port")
+        port = installation.settings.web_port
+        _refused(installation, f"127.0.0.1:{port}", "in use", "Set TIERLINE_WEB_PORT to a free port")
     assert installation.documents("signals") == [], "no profile was activated"
     installation.start()
     assert installation.process is not None
@@ -165,7 +169,7 @@ def _as_mortal() -> None:
 
 
 def test_a_folder_or_file_that_cannot_be_used_is_told(install: Install) -> None:
-    """A read-only folder, a damaged file, another kind of file: one line says which, and what to do; it is left as it was."""
+    """A read-only folder, a damaged or foreign file: one line says which, and what to do; it is left as it was."""
     installation = install(profile(), partitions=1)
     send(installation, *(funding(f"d{number}", f"d{number}.com") for number in range(400)))
     path = installation.settings.path
@@ -206,8 +210,8 @@ def test_a_state_of_a_newer_release_stops_the_worker(install: Install) -> None:
         ended = installation.command("run")
         assert ended.returncode == 1
         assert ended.stderr.splitlines()[-1] == (
-            f"tierline: {installation.settings.path}: the stored state of the accounts has format 2, this release reads up "
-            "to 1. Run the newer release again; nothing was changed."
+            f"tierline: {installation.settings.path}: the stored state of the accounts has format 2, this release "
+            "reads up to 1. Run the newer release again; nothing was changed."
         )
         assert installation.documents("rejected") == []
         assert len(changes(installation)) == 1
@@ -221,7 +225,7 @@ def test_a_state_of_a_newer_release_stops_the_worker(install: Install) -> None:
 
 
 def test_a_newer_state_is_never_parked_as_a_bad_record() -> None:
-    """Whoever comes upon a newer state in the midst of a batch stops, too: the batch is not done, no record is rejected."""
+    """A newer state met in the midst of a batch stops the worker, too: the batch is not done, nothing is rejected."""
     desk = Desk(document(profile()))
     desk.tell(funding("a", "acme.com", desk.now))
     desk.restart()
@@ -235,14 +239,36 @@ def test_a_newer_state_is_never_parked_as_a_bad_record() -> None:
 
 
 def test_a_stop_while_it_starts_is_clean(install: Install) -> None:
-    """SIGTERM at any moment of the start ends the worker within ten seconds, and the next one starts."""
+    """SIGTERM at any moment of the start ends the worker within ten seconds, without a traceback."""
     installation = install(profile(), partitions=1)
-    for pause in (0.6, 1.0):
+    for pause in (0.6, 1.0):  # the second is the start after a stopped one, too
         installation.start(wait=False)
         time.sleep(pause)
         begun = time.monotonic()
         assert installation.stop() in (0, -signal.SIGTERM)
         assert time.monotonic() - begun < 10
-    installation.start()
-    assert installation.stop() == 0
     assert "Traceback" not in installation.output.read_text()
+
+
+async def test_a_beat_that_fails_rests_and_intake_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours between batches neither ends the worker nor is tried ten times a second."""
+    app = create_app(load_settings({}, broker=f"sqlite:///{tmp_path / 'x.db'}", partitions=1), [])
+    first, tried = app.worker.shard(0), []
+
+    def fail(self: Shard, budget: int, now: int) -> None:
+        del self, budget
+        tried.append(now)
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(Shard, "rescore", fail)
+    for _ in range(5):
+        await app.worker._beat(0)
+    assert len(tried) == 1
+    assert app.worker.shard(0) is not first, "taken up anew from what is stored"
+    assert "tried again in a minute" in caplog.text
+    assert "ZeroDivisionError: on purpose" in caplog.text
+    app.worker._resting[0] -= REST
+    await app.worker._beat(0)
+    assert len(tried) == 2

@@ -120,7 +120,8 @@ def test_an_import_is_what_replay_gives_of_the_file(install: Install, tmp_path: 
 
     # after the close everything is live again, for old accounts and new ones
     until(lambda: "tierline_importing_partitions 0.0" in installation.page("/metrics")[1], 2)
-    send(installation, funding("new-1", "past-1.com"), facts("new-2", "past-1.com", employees=900), funding("n", "new.com"))
+    send(installation, funding("new-1", "past-1.com"), facts("new-2", "past-1.com", employees=900))
+    send(installation, funding("n", "new.com"))
     assert until(lambda: [one for one in changes(installation, "past-1.com") if not one["import"]], 10)
     assert moves(until(lambda: changes(installation, "new.com"), 10)) == [(1, None, "warm", "signal", False)]
     sequences = [one["sequence"] for one in changes(installation, "past-1.com")]
@@ -129,7 +130,7 @@ def test_an_import_is_what_replay_gives_of_the_file(install: Install, tmp_path: 
 
 
 def test_an_import_whose_sender_died_stays_open_until_the_next_one_closes_it(install: Install, tmp_path: Path) -> None:
-    """While nobody closes it, nothing ticks and live records belong to it, over a restart too; an empty import ends it."""
+    """Until it is closed nothing ticks and live records belong to it, over a restart too; an empty import ends it."""
     installation = install(profile(funding="{half_life: 2s}"), partitions=2)
     installation.start()
     send(installation, funding("live", "cooling.com"))
@@ -172,7 +173,8 @@ def test_an_import_whose_sender_died_stays_open_until_the_next_one_closes_it(ins
 def _mark(installation: Installation, kind: Any) -> None:
     value = encode_mark(kind, {}, source="tierline", time=now(), id_=f"{kind}/{now()}")
     topic = installation.settings.topic("signals")
-    append(installation, *(Append(topic, partition, None, value) for partition in range(installation.settings.partitions)))
+    partitions = range(installation.settings.partitions)
+    append(installation, *(Append(topic, partition, None, value) for partition in partitions))
 
 
 def _kinds(installation: Installation) -> list[str]:

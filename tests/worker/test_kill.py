@@ -48,16 +48,15 @@ def a_signal(number: int, rng: random.Random, told: list[dict[str, Any]]) -> dic
     if told and rng.random() < 0.05:
         return rng.choice(told)
     now = time.time_ns() // 1_000_000
-    type_, data = rng.choice(
-        [
-            ("funding_round", {"series": rng.choice(["a", "b", "c", "seed", "grant", "debt"])}),
-            ("content_consumption", {"topic": "crm"}),
-            ("content_consumption", {"topic": "erp"}),
-            ("job_posting", {"title": "Engineer", "posting_id": str(rng.randrange(500))}),
-            ("account_update", {"facts": {"employees": rng.choice([10, 100, 1_000, None])}}),
-            ("layoff", {}),
-        ]
-    )
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("funding_round", {"series": rng.choice(["a", "b", "c", "seed", "grant", "debt"])}),
+        ("content_consumption", {"topic": "crm"}),
+        ("content_consumption", {"topic": "erp"}),
+        ("job_posting", {"title": "Engineer", "posting_id": str(rng.randrange(500))}),
+        ("account_update", {"facts": {"employees": rng.choice([10, 100, 1_000, None])}}),
+        ("layoff", {}),
+    ]
+    type_, data = rng.choice(kinds)
     if told and rng.random() < 0.05:
         other = rng.choice(told)
         if other["type"].endswith(("funding_round", "content_consumption")):
@@ -113,7 +112,7 @@ class Sender(threading.Thread):
                             batch.append(Append(settings.topic("signals"), partition, key, value))
                         self.told.append(event)
                     log.append(batch)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (it is looked at by the test)
             self.error = error
 
 
@@ -124,7 +123,7 @@ def history(installation: Installation) -> list[Item]:
         for record in records(log, installation.settings.topic("signals")):
             mark = read_mark(record.value)
             if mark is not None:
-                kind = mark.kind
+                kind: Any = mark.kind
                 document = mark.data.get("profile")
                 if kind == "profile_activated" and record.partition > 0:
                     continue  # one activation is enough for a reference that knows no partitions
@@ -142,7 +141,7 @@ def history(installation: Installation) -> list[Item]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_at_random_moments_while_signals_arrive(install: Install) -> None:
-    """After 50 SIGKILLs under load every accepted signal counted once: scores, changes and sequences are the reference's."""
+    """After 50 SIGKILLs under load every accepted signal counted once: changes and sequences are the reference's."""
     installation = install(PROFILE, partitions=3, scores_every="1s")
     rng = random.Random(11)
     installation.start()

@@ -45,14 +45,17 @@ def _tiers(page: dict[tuple[str, Labels], float]) -> dict[tuple[str, str], float
 
 def _truth(installation: Installation) -> dict[tuple[str, str], float]:
     counts = Counter(
-        (name, standing["tier"]) for data in latest(installation).values() for name, standing in data["profiles"].items()
+        (name, standing["tier"])
+        for data in latest(installation).values()
+        for name, standing in data["profiles"].items()
     )
     return {place: float(count) for place, count in counts.items()}
 
 
-def test_metrics_say_what_happened_and_health_says_why(install: Install) -> None:
-    """Every metric is there and agrees with the topics, readiness waits for recovery with a reason, a restart counts right."""
-    installation = install(profile(funding="{half_life: 2s}"), profile(name="other"), partitions=2, scores_every="200ms")
+def test_metrics_say_what_happened_and_health_says_why(install: Install) -> None:  # noqa: PLR0915  (one start for all)
+    """Every metric is there and agrees with the topics; readiness waits for recovery; a restart counts right."""
+    profiles = profile(funding="{half_life: 2s}"), profile(name="other")
+    installation = install(*profiles, partitions=2, scores_every="200ms")
     installation.start()
     names = [f"m{number}.com" for number in range(30)]
     send(installation, *(facts(f"f-{name}", name, employees=500 if at % 3 else 5) for at, name in enumerate(names)))
@@ -71,7 +74,7 @@ def test_metrics_say_what_happened_and_health_says_why(install: Install) -> None
     page = _page(installation)
     exposed = {name for name, _ in page}
     for family_ in Metrics().registry.collect():
-        if family_.name in ("tierline_source_rejected_ratio",):  # only of a source that sends mostly what is rejected
+        if family_.name == "tierline_source_rejected_ratio":  # only of a source that sends mostly what is rejected
             continue
         suffix = {"counter": "_total", "histogram": "_count"}.get(family_.type, "")
         assert family_.name + suffix in exposed, family_.name
@@ -194,7 +197,7 @@ def _agree(desk: Desk) -> None:
         accounts += 1
         for name, place in json.loads(value)["places"].items():
             truth[name, place[1]] += 1
-    for sample in desk.metrics.accounts.collect()[0].samples:
+    for sample in next(iter(desk.metrics.accounts.collect())).samples:
         assert sample.value == truth[sample.labels["profile"], sample.labels["tier"]], sample
     assert desk.metric("tierline_state_accounts") == accounts
     assert desk.metric("tierline_state_bytes") == sizes

@@ -19,7 +19,7 @@ from .telling import DAY, changes, facts, funding, latest, moves, now, profile, 
 
 def _marks(installation: Installation) -> list[tuple[int, str, int, dict[str, Any]]]:
     """(partition, kind, record time, data) of the marks about profiles."""
-    found = []
+    found: list[tuple[int, str, int, dict[str, Any]]] = []
     with installation.log() as log:
         for record in records(log, installation.settings.topic("signals")):
             mark = read_mark(record.value)
@@ -35,7 +35,7 @@ def _write(installation: Installation, name: str, text: str) -> Path:
 
 
 def test_versions_are_activated_once_rescored_in_the_background_and_retired(install: Install) -> None:
-    """A raised version holds from its activation on, for touched accounts and idle ones; a removed one ends; numbers go on."""
+    """A raised version holds from its activation on, for touched accounts and idle ones; a removed one ends."""
     installation = install(profile(), profile(name="other"), partitions=2, scores_every="300ms")
     installation.start()
     names = [f"idle-{number}.com" for number in range(40)]
@@ -88,7 +88,7 @@ def test_versions_are_activated_once_rescored_in_the_background_and_retired(inst
 
 
 def test_a_directory_that_cannot_follow_stops_the_start_and_changes_nothing(install: Install) -> None:
-    """Other content under one version, an older version, broken YAML: exit 1 with file, line and mend; the old stays."""
+    """Other content under one version, an older one, broken YAML: exit 1 with file, line and mend; the old stays."""
     installation = install(profile(3), partitions=1, scores_every="300ms")
     installation.start()
     send(installation, facts("f", "acme.com", employees=500))
@@ -126,7 +126,7 @@ def test_a_directory_that_cannot_follow_stops_the_start_and_changes_nothing(inst
 
 
 def test_a_version_activated_while_an_import_is_open_belongs_to_it() -> None:
-    """What an activation moves while history is brought in carries the import's mark and time, and later versions go on."""
+    """What an activation moves while history is brought in carries the import's mark; later versions are live again."""
     desk = Desk(document(profile()))
     desk.tell(facts("size", "acme.com", desk.now, employees=500), funding("r", "acme.com", desk.now))
     desk.mark("import_opened")

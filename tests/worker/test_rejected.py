@@ -1,4 +1,4 @@
-"""What cannot be used goes whole to ``rejected``, with its reason and what to mend; what can be used is never stopped."""
+"""What cannot be used goes whole to ``rejected``, with reason and mend; what can be used is never stopped."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from schemas.rejected import REASONS
-from stream.agents.intake import Intake
-from stream.identity import Aliases
-from stream.scoring.engine import Engine
-from stream.transports.records import Append, Headers, Record, partition_for
-from stream.wire import encode_mark
+from stream.transports.records import Append, Headers, partition_for
 
 from .conftest import Install
-from .desk import Desk, document
 from .processes import Installation, records
 from .telling import DAY, HOUR, append, changes, event, facts, funding, latest, moves, now, profile, send, until
 
@@ -76,8 +71,8 @@ def bad_records(start: int) -> dict[str, Bad]:
         ),
         "own name": Bad(_bytes(event("al", "bad.com", "account_alias", {"canonical": "gmail.com"}, start)),
                         "unidentifiable_account", "send the company's domain"),
-        "free mail": Bad(_bytes(good | {"subject": "dana@gmail.com"}), "unidentifiable_account", "the company's domain"),
-        "an address": Bad(_bytes(good | {"subject": "http://10.0.0.1/x"}), "unidentifiable_account", "the company's domain"),
+        "free mail": Bad(_bytes(good | {"subject": "dana@gmail.com"}), "unidentifiable_account", "company's domain"),
+        "an address": Bad(_bytes(good | {"subject": "http://10.0.0.1/x"}), "unidentifiable_account", "the company's"),
         "large": Bad(b'{"x": "' + b"a" * 2_000_000 + b'"}', "too_large", "send what is needed of it"),
     }  # fmt: skip
 
@@ -125,7 +120,8 @@ def test_every_bad_record_is_kept_with_its_reason_and_no_good_one_is_stopped(ins
     sent = [*_send_all(installation, "signals", bad), *_send_all(installation, "signals.company", bad)]
     send(installation, *(one for one, _ in judged.values()))
     family = installation.settings.topic("signals.people")
-    append(installation, *(Append(family, 0, None, _bytes(one | {"id": f"f-{one['id']}"})) for one, _ in judged.values()))
+    again = [one | {"id": f"f-{one['id']}"} for one, _ in judged.values()]
+    append(installation, *(Append(family, 0, None, _bytes(one)) for one in again))
     loops = [("one.com", "two.com"), ("two.com", "three.com"), ("three.com", "one.com"), ("own.com", "www.own.com")]
     accounts = [
         Append(installation.settings.topic("accounts"), 0, old.encode(),
@@ -137,25 +133,25 @@ def test_every_bad_record_is_kept_with_its_reason_and_no_good_one_is_stopped(ins
 
     found = {(one["origin"]["topic"], one["origin"]["partition"], one["origin"]["offset"]): one
              for one in installation.documents("rejected")}  # fmt: skip
-    for one in sent:
-        rejected = found.pop((one.topic, one.partition, one.offset))
-        _same(rejected, one.bad)
+    for place in sent:
+        rejected = found.pop((place.topic, place.partition, place.offset))
+        _same(rejected, place.bad)
     with installation.log() as log:
-        canonical = {(r.topic, r.partition, r.offset): r for r in records(log, installation.settings.topic("signals"))}
-        accounts_topic = {(r.topic, r.partition, r.offset): r for r in records(log, installation.settings.topic("accounts"))}
+        both = [one for name in ("signals", "accounts") for one in records(log, installation.settings.topic(name))]
+        lies = {(one.topic, one.partition, one.offset): one.value for one in both}
     rest = list(found.items())
     for reason, (document_, mend) in judged.items():
-        ours = [(place, one) for place, one in rest if one["reason"] == reason]
+        ours = [(spot, one) for spot, one in rest if one["reason"] == reason]
         assert [one["sender"]["id"] for _, one in ours] == [document_["id"], f"f-{document_['id']}"]
-        for place, one in ours:
+        for spot, one in ours:
             assert mend in one["message"]
-            assert base64.b64decode(one["raw"]) == canonical[place].value
+            assert base64.b64decode(one["raw"]) == lies[spot]
             assert one["sender"]["source"] == "test"
-    looped = [(place, one) for place, one in rest if one["reason"] == "alias_loop"]
+    looped = [(spot, one) for spot, one in rest if one["reason"] == "alias_loop"]
     assert [one["sender"]["id"] for _, one in looped] == ["al-three.com", "al-own.com"]
-    for place, one in looped:
+    for spot, one in looped:
         assert "send the alias the other way round, or not at all" in one["message"]
-        assert base64.b64decode(one["raw"]) == accounts_topic[place].value
+        assert base64.b64decode(one["raw"]) == lies[spot]
     assert len(rest) == 2 * len(judged) + len(looped)
     documents = installation.documents("rejected")
     for one in documents:
@@ -241,101 +237,3 @@ def now_text() -> bytes:
     from schemas.times import format_time
 
     return format_time(now() - HOUR).encode()
-
-
-class Faulty(Engine):
-    """An engine that fails for signals whose id says so, after it has changed the state."""
-
-    def apply(self, state: Any, signal: Any, *rest: Any) -> Any:
-        answer = super().apply(state, signal, *rest)
-        if signal.id.startswith("boom"):
-            raise ZeroDivisionError(f"on purpose: {signal.id}")
-        return answer
-
-
-def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_once() -> None:
-    """A fault of ours costs the one record: parked whole with its traceback, the others of its account count once."""
-    desk = Desk(document(profile()))
-    desk.shard._engine = desk.shard.partition.engine = Faulty()  # type: ignore[assignment]
-    reading = [event(id_, "acme.com", "content_consumption", {"topic": "crm"}, desk.now)
-               for id_ in ("a", "boom-1", "b", "boom-2", "c")]  # fmt: skip
-    desk.tell(reading[0])
-    desk.tell(*reading, facts("size", "acme.com", desk.now, employees=500), funding("boom-3", "new.com", desk.now))
-    parked = desk.documents("rejected")
-    assert [one["reason"] for one in parked] == ["unexpected"] * 3
-    for one, raw in zip(parked, (reading[1], reading[3]), strict=False):
-        assert json.loads(base64.b64decode(one["raw"])) == raw
-        assert "this is a fault of Tierline, please report it" in one["message"]
-        assert f"ZeroDivisionError: on purpose: {raw['id']}" in one["message"]
-        assert "in apply" in one["message"]
-        jsonschema.validate(one, SCHEMA)
-    assert desk.metric("tierline_rejected_total", reason="unexpected") == 3
-    assert desk.metric("tierline_accounts", profile="quick", tier="warm") == 1
-    desk.now += 10_000
-    desk.beat()
-    (scored,) = desk.documents("account-scores")[-1:]
-    assert scored["data"]["profiles"]["quick"]["score"] == pytest.approx(32, abs=0.01), "three readings and the size"
-    desk.restart()
-    assert desk.metric("tierline_state_accounts") == 1, "of new.com nothing is left"
-    desk.tell(*(one for one in reading if not one["id"].startswith("boom")))
-    assert desk.metric("tierline_signals_total", type="content_consumption", outcome="duplicate") == 3
-
-
-def test_intake_parks_what_makes_it_raise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault of ours in intake costs the one record, not the worker."""
-    desk = Desk()
-    aliases = Aliases()
-    intake = Intake(desk.settings, aliases, desk.metrics)
-
-    def resolve(name: str) -> str:
-        if name == "explodes.com":
-            raise ZeroDivisionError("on purpose")
-        return name
-
-    monkeypatch.setattr(Aliases, "resolve", lambda _, name: resolve(name))
-    good, boom = funding("1", "good.com"), funding("2", "explodes.com")
-    batch = [Record("signals.jobs", 0, at, 1, None, _bytes(one)) for at, one in enumerate((boom, good))]
-    taken = intake.process(batch, desk.now)
-    assert taken.refused == {"unexpected": 1}
-    assert [(one.topic, one.key) for one in taken.appends] == [("rejected", None), ("signals", b"good.com")]
-    parked = json.loads(taken.appends[0].value or b"")
-    assert json.loads(base64.b64decode(parked["raw"])) == boom
-    assert "ZeroDivisionError: on purpose" in parked["message"]
-
-
-def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected() -> None:
-    """A tick that the core cannot process is parked once a minute; marks of a newer release or a forger are rejected."""
-    desk = Desk(document(profile(funding="{half_life: 2s}")))
-    desk.tell(funding("one", "acme.com", desk.now))
-    desk.now += 3_000
-
-    def fail(*_: Any) -> None:
-        raise ZeroDivisionError("on purpose")
-
-    desk.shard._engine.catch_up = fail  # type: ignore[method-assign]
-    for _ in range(50):
-        desk.beat()
-        desk.now += 100
-    assert [one["reason"] for one in desk.documents("rejected")] == ["unexpected"]
-    del desk.shard._engine.catch_up
-    desk.now += 60_000
-    desk.beat()
-    assert [one["data"]["to_tier"] for one in desk.documents("tier-changes")] == ["warm", "cold"]
-    for kind, data in (("from_the_future", {}), ("profile_activated", {"profile": {}}), ("alias", {})):
-        desk.put((None, encode_mark(kind, data, source="evil", time=0, id_="m")))  # type: ignore[arg-type]
-    assert [one["reason"] for one in desk.documents("rejected")][1:] == ["unknown_type", "unexpected", "unexpected"]
-    desk.tell(funding("two", "after.com", desk.now))
-    assert desk.documents("tier-changes")[-1]["subject"] == "after.com"
-
-
-def test_a_source_that_sends_mostly_what_cannot_be_used_is_named() -> None:
-    """Over half of a source's last records rejected, whatever the reason and wherever: one gauge says so, then ends."""
-    desk = Desk(document(profile()))
-    late = [funding(f"l{n}", "acme.com", desk.now - 400 * DAY, source="bad feed") for n in range(120)]
-    desk.tell(*late)
-    assert desk.metric("tierline_source_rejected_ratio", source="bad feed") == 1
-    desk.tell(*(funding(f"g{n}", "acme.com", desk.now, source="bad feed") for n in range(80)))
-    assert desk.metric("tierline_source_rejected_ratio", source="bad feed") == pytest.approx(0.6)
-    desk.tell(*(funding(f"h{n}", "acme.com", desk.now, source="bad feed") for n in range(60)))
-    assert desk.metric("tierline_source_rejected_ratio", source="bad feed") == 0, "gone"
-    assert desk.metric("tierline_source_rejected_ratio", source="test") == 0

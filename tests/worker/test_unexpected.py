@@ -1,0 +1,123 @@
+"""A fault of ours costs one record at most, and a source that sends mostly what cannot be used is named."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from stream.agents.intake import Intake
+from stream.identity import Aliases
+from stream.scoring.engine import Engine
+from stream.transports.records import Record
+from stream.wire import encode_mark
+
+from .desk import Desk, document
+from .telling import DAY, event, facts, funding, profile
+from .test_rejected import SCHEMA
+
+
+class Faulty(Engine):
+    """An engine that fails for signals whose id says so, after it has changed the state."""
+
+    def apply(self, state: Any, signal: Any, *rest: Any) -> Any:
+        answer = super().apply(state, signal, *rest)
+        if signal.id.startswith("boom"):
+            raise ZeroDivisionError(f"on purpose: {signal.id}")
+        return answer
+
+
+def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_once() -> None:
+    """A fault of ours costs the one record: parked whole with its traceback, the others of its account count once."""
+    desk = Desk(document(profile()))
+    desk.shard._engine = desk.shard.partition.engine = Faulty()
+    reading = [event(id_, "acme.com", "content_consumption", {"topic": "crm"}, desk.now)
+               for id_ in ("a", "boom-1", "b", "boom-2", "c")]  # fmt: skip
+    desk.tell(reading[0])
+    desk.tell(*reading, facts("size", "acme.com", desk.now, employees=500), funding("boom-3", "new.com", desk.now))
+    parked = desk.documents("rejected")
+    assert [one["reason"] for one in parked] == ["unexpected"] * 3
+    for one, raw in zip(parked, (reading[1], reading[3]), strict=False):
+        assert json.loads(base64.b64decode(one["raw"])) == raw
+        assert "this is a fault of Tierline, please report it" in one["message"]
+        assert f"ZeroDivisionError: on purpose: {raw['id']}" in one["message"]
+        assert "in apply" in one["message"]
+        jsonschema.validate(one, SCHEMA)
+    assert desk.metric("tierline_rejected_total", reason="unexpected") == 3
+    assert desk.metric("tierline_accounts", profile="quick", tier="warm") == 1
+    desk.now += 10_000
+    desk.beat()
+    (scored,) = desk.documents("account-scores")[-1:]
+    assert scored["data"]["profiles"]["quick"]["score"] == pytest.approx(32, abs=0.01), "three readings and the size"
+    desk.restart()
+    assert desk.metric("tierline_state_accounts") == 1, "of new.com nothing is left"
+    desk.tell(*(one for one in reading if not one["id"].startswith("boom")))
+    assert desk.metric("tierline_signals_total", type="content_consumption", outcome="duplicate") == 3
+
+
+def test_intake_parks_what_makes_it_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours in intake costs the one record, not the worker."""
+    desk = Desk()
+    aliases = Aliases()
+    intake = Intake(desk.settings, aliases, desk.metrics)
+
+    def resolve(name: str) -> str:
+        if name == "explodes.com":
+            raise ZeroDivisionError("on purpose")
+        return name
+
+    monkeypatch.setattr(Aliases, "resolve", lambda _, name: resolve(name))
+    good, boom = funding("1", "good.com"), funding("2", "explodes.com")
+    batch = [Record("signals.jobs", 0, at, 1, None, json.dumps(one).encode()) for at, one in enumerate((boom, good))]
+    taken = intake.process(batch, desk.now)
+    assert taken.refused == {"unexpected": 1}
+    assert [(one.topic, one.key) for one in taken.appends] == [("rejected", None), ("signals", b"good.com")]
+    parked = json.loads(taken.appends[0].value or b"")
+    assert json.loads(base64.b64decode(parked["raw"])) == boom
+    assert "ZeroDivisionError: on purpose" in parked["message"]
+
+
+def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected() -> None:
+    """A tick that the core cannot process is parked once a minute; marks of a newer release or forger are rejected."""
+    desk = Desk(document(profile(funding="{half_life: 2s}")))
+    desk.tell(funding("one", "acme.com", desk.now))
+    desk.now += 3_000
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    desk.shard._engine.catch_up = fail  # type: ignore[method-assign, assignment]
+    for _ in range(50):
+        desk.beat()
+        desk.now += 100
+    assert [one["reason"] for one in desk.documents("rejected")] == ["unexpected"]
+    del desk.shard._engine.catch_up
+    desk.now += 60_000
+    desk.beat()
+    assert [one["data"]["to_tier"] for one in desk.documents("tier-changes")] == ["warm", "cold"]
+    forged: list[tuple[Any, dict[str, Any]]] = [
+        ("from_the_future", {}),
+        ("profile_activated", {"profile": {}}),
+        ("alias", {}),
+    ]
+    for kind, data in forged:
+        desk.put((None, encode_mark(kind, data, source="evil", time=0, id_="m")))
+    assert [one["reason"] for one in desk.documents("rejected")][1:] == ["unknown_type", "unexpected", "unexpected"]
+    desk.tell(funding("two", "after.com", desk.now))
+    assert desk.documents("tier-changes")[-1]["subject"] == "after.com"
+
+
+def test_a_source_that_sends_mostly_what_cannot_be_used_is_named() -> None:
+    """Over half of a source's last records rejected, whatever the reason and wherever: one gauge says so, then ends."""
+    desk = Desk(document(profile()))
+    late = [funding(f"l{n}", "acme.com", desk.now - 400 * DAY, source="bad feed") for n in range(120)]
+    desk.tell(*late)
+    assert desk.metric("tierline_source_rejected_ratio", source="bad feed") == 1
+    desk.tell(*(funding(f"g{n}", "acme.com", desk.now, source="bad feed") for n in range(80)))
+    assert desk.metric("tierline_source_rejected_ratio", source="bad feed") == pytest.approx(0.6)
+    desk.tell(*(funding(f"h{n}", "acme.com", desk.now, source="bad feed") for n in range(60)))
+    assert desk.metric("tierline_source_rejected_ratio", source="bad feed") == 0, "gone"
+    assert desk.metric("tierline_source_rejected_ratio", source="test") == 0
