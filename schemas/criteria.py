@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import difflib
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
@@ -13,6 +14,9 @@ from schemas.durations import MEND, PATTERN, parse_duration
 from schemas.members import Number
 from schemas.signals import COUNTED_TYPES
 from schemas.trouble import Troubles
+
+if TYPE_CHECKING:
+    from schemas.trouble import Path
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 MOST_POINTS = 1e9
@@ -28,7 +32,9 @@ def _duration(text: str) -> str:
 
 def _known_type(name: str) -> str:
     if name not in COUNTED_TYPES:
-        context = {"says": "is not a signal that can be counted", "mend": "one of " + ", ".join(sorted(COUNTED_TYPES))}
+        close = difflib.get_close_matches(name.casefold(), sorted(COUNTED_TYPES), n=1)
+        mend = "one of " + ", ".join(sorted(COUNTED_TYPES)) + (f"; did you mean {close[0]}?" if close else "")
+        context = {"says": "is not a signal that can be counted", "mend": mend}
         raise PydanticCustomError("form", "form", context)
     return name
 
@@ -261,3 +267,20 @@ class Requirement(Reason):
     """A hard floor; `unknown` says what a condition nobody can decide yet means to it."""
 
     unknown: Literal["pass", "fail"] | None = None
+
+
+PARTS: dict[str, tuple[type[Strict], ...]] = {
+    "criteria": (Criterion,), "exclude": (Reason,), "require": (Requirement,), "limit": (Limit,), "surge": (Surge,),
+    "decay": (HalfLife, Linear, Window, Steps), "steps": (Step,),
+}  # fmt: skip
+"""What stands under each member of a profile that holds others."""
+
+
+def members_meant(parts: dict[str, tuple[type[Strict], ...]], path: Path) -> str:
+    """What to do about the unknown member at `path`: the known one it is like, else all that may stand there."""
+    part = next((name for name in reversed(path[:-1]) if isinstance(name, str)), "")
+    known = list(dict.fromkeys(name for model in parts.get(part, ()) for name in model.model_fields))
+    close = [name for name in difflib.get_close_matches(str(path[-1]).casefold(), known) if name != path[-1]]
+    if close:
+        return f"check the spelling: did you mean {close[0]}?"
+    return f"check the spelling, or leave it out; known here: {', '.join(n for n in known if n != path[-1])}"

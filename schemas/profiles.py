@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from schemas.bounds import group_scale
-from schemas.criteria import Criterion, Description, Duration, Name, Points, Positive, Reason, Requirement, Strict
+from schemas.criteria import (
+    PARTS,
+    Criterion,
+    Description,
+    Duration,
+    Name,
+    Points,
+    Positive,
+    Reason,
+    Requirement,
+    Strict,
+    members_meant,
+)
 from schemas.faults import describe, path_text
 from schemas.members import Day
 from schemas.trouble import Troubles
@@ -249,10 +261,14 @@ def validate_profile(document: object) -> Profile:
         faults = []
         for detail in error.errors(include_url=False):
             says, mend = describe(detail)
-            faults.append(Fault(_plain_path(detail["loc"]), says, mend))
-        raise ProfileInvalid(faults) from None
+            path = _plain_path(detail["loc"])
+            if detail["type"] == "extra_forbidden":
+                mend = members_meant(_PARTS, path)
+            faults.append(Fault(path, says, mend))
+        raise ProfileInvalid(list(dict.fromkeys(faults))) from None
 
 
+_PARTS = PARTS | {"": (Profile,), "groups": (Group,), "tiers": (Tier,), "score": (Span,), "grid": (Grid,)}
 _TAGS = {"decay": {"none", "half_life", "linear", "window", "steps"}, "cap": {"none", "number"}}
 
 

@@ -21,8 +21,8 @@ class ProfileError:
 
 
 class ProfileErrors(ValueError):  # noqa: N818  (the name says what is wrong)
-    """All the faults of one load, in the order of file and line. Nothing of the load is used."""
+    """All the faults of one load, each once, in the order of file and line. Nothing of the load is used."""
 
     def __init__(self, errors: list[ProfileError]) -> None:
-        self.errors = sorted(errors)
+        self.errors = sorted(set(errors))
         super().__init__("\n".join(map(str, self.errors)))

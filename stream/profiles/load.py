@@ -73,11 +73,32 @@ def load_profile(path: Path | str) -> LoadedProfile:
         for fault in faults:
             line, column = source.place(fault.path)
             where = ".".join(str(part) for part in fault.path)
-            errors.append(
-                ProfileError(file, line, column, f"{where}: {fault.message}" if where else fault.message, fault.mend)
-            )
+            message = f"{where}: {fault.message}" if where else fault.message
+            called, mend = _called(source.value, fault.path), fault.mend
+            if mend:
+                mend += called
+            else:
+                message += called
+            errors.append(ProfileError(file, line, column, message, mend))
         raise ProfileErrors(errors)
     return LoadedProfile(path, source.value, digest_of(source.value), source)
+
+
+_LINES = {"criteria": "criterion", "exclude": "exclusion", "require": "requirement", "groups": "group", "tiers": "tier"}
+
+
+def _called(document: Any, path: tuple[int | str, ...]) -> str:
+    """What the author calls the place: ` (criterion cro_hire)`; empty where it has no name."""
+    called, node = "", document
+    for above, part in zip(("", *path), path, strict=False):
+        try:
+            node = node[part]
+        except (LookupError, TypeError):
+            break
+        if above in _LINES and isinstance(node, dict):
+            name = node.get("name" if above in ("groups", "tiers") else "id")
+            called = f" ({_LINES[str(above)]} {name[:60]})" if isinstance(name, str) and name else called
+    return called
 
 
 def load_profiles(path: Path | str) -> list[LoadedProfile]:

@@ -268,7 +268,7 @@ class _Table:
             report.note(f"columns not used, as {' or '.join(sorted(told.used))} names the account: {', '.join(aside)}")
         for member, count in told.bands.items():
             if count:
-                report.note(f"{member}: of a band such as 201-500 the lower end is taken ({count:,} rows)")
+                report.note(f"{member}: of a band such as 201-500 the lower end is taken ({count:,} of them)")
         for header, place in zip(self.header, self._places[True], strict=True):
             if place == ("member", "annual_revenue_usd") and "usd" not in plain(header):
                 report.note(f"{header} is read as annual_revenue_usd: US dollars")
