@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PER_FLUSH = 2_000
 """Scores published in one go at most, so that a flood of them does not hold up signals."""
 
+AFTER_TICK = 1_000
+"""Milliseconds to wait with a drift that a transition comes before."""
+
 
 class Scores:
     """The publishing of one partition's scores."""
@@ -77,7 +80,10 @@ class Scores:
             moment, name = heapq.heappop(self._drifts)
             if self._drift.get(name) == moment:
                 del self._drift[name]
-                chosen[name] = max(chosen.get(name, 0), moment)
+                if self._passed(name, moment):
+                    self._expect(name, now + AFTER_TICK)
+                else:
+                    chosen[name] = max(chosen.get(name, 0), moment)
         records = [self._record(name, as_of, now) for name, as_of in chosen.items()]
         self._forget_old(now)
         return [record for record in records if record is not None]
@@ -104,6 +110,12 @@ class Scores:
         topic = self._settings.topic(ACCOUNT_SCORES)
         value = encode_scored(state, standings, source=self._settings.source, as_of=moment)
         return Append(topic, self._number, name.encode(), value)
+
+    def _passed(self, name: str, moment: int) -> bool:
+        """Whether a transition comes first: that is its tick's to tell, and the score comes with it."""
+        account = self._table.account(name)
+        due = account.state.due if account is not None else None
+        return due is not None and due <= moment
 
     def _expect(self, name: str, drift: int | None) -> None:
         if drift is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
 from stream.agents.memory import Counted, read_shard, timeline_row
 from stream.agents.refusals import RefusalWatch, sender_of, unexpected
@@ -163,6 +164,11 @@ class Shard:
         time = record.timestamp_ms
         if self.partition.importing:
             time = signal.time if incoming.recorded is None else incoming.recorded
+            if time > record.timestamp_ms + self._engine.limits.ahead:
+                # it would move the clock of the whole partition there, for good
+                told = f"record time {format_time(time)} is not past; mend recordedtime, or time where that is absent"
+                self._refuse(Refusal("in_future", told, sender_of(signal)), record, now, work)
+                return
         importing = self.partition.importing
         effects = self.partition.signal(signal, time)
         self._emit(effects.changes, importing, record.timestamp_ms, now, work)

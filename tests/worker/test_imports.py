@@ -183,6 +183,26 @@ def _kinds(installation: Installation) -> list[str]:
     return [mark.kind for mark in marks if mark is not None]
 
 
+def test_history_cannot_lie_in_the_future() -> None:
+    """A slip of the year in an import is rejected, and does not take the clock of everybody else along."""
+    desk = Desk(document(FADING))
+    desk.mark("import_opened")
+    slip = desk.now + 700 * DAY
+    desk.tell(
+        funding("past", "past.com", desk.now - DAY),
+        funding("slip", "slip.com", slip),
+        funding("recorded", "slip.com", desk.now - DAY, recordedtime=format_time(slip)),
+    )
+    desk.mark("import_closed")
+    assert [one["reason"] for one in desk.documents("rejected")] == ["in_future", "in_future"]
+    for one in desk.documents("rejected"):
+        assert "mend recordedtime, or time where that is absent" in one["message"]
+    desk.now += 1_000
+    desk.tell(funding("live", "today.com", desk.now))
+    live = desk.documents("tier-changes")[-1]
+    assert (live["subject"], parse_time(live["time"])) == ("today.com", desk.now)
+
+
 def test_what_was_due_before_an_import_is_told_as_live_and_what_came_due_in_it_as_history() -> None:
     """The open mark tells first what was due by then, live; the close what came due while history was brought in."""
     desk = Desk(document(profile(funding="{half_life: 2s}")))

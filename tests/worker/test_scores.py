@@ -164,6 +164,27 @@ def test_a_score_that_is_owed_survives_a_restart_at_any_point() -> None:
     assert desk.beat() == []
 
 
+def test_a_drift_that_a_transition_comes_before_waits_for_its_tick() -> None:
+    """A fall that is drift and transition at once is published with the change, not again and again before it."""
+    desk = Desk(document(profile(funding="{window: 2s}")), scores_every="1s")
+    desk.tell(funding("a", "acme.com", desk.now))
+    published = len(desk.documents("account-scores"))
+    desk.now += 3_000
+    for _ in range(5):
+        work = desk.shard.flush(desk.now, leaving=True)
+        if work is not None:
+            desk.done(work)
+    assert len(desk.documents("account-scores")) == published
+    desk.restart()
+    desk.beat()
+    told = desk.documents("account-scores")[published:]
+    assert [one["data"]["profiles"]["quick"]["tier"] for one in told] == ["cold"]
+    (change,) = desk.documents("tier-changes")[1:]
+    assert told[0]["time"] == change["time"], "as of the moment of the fall"
+    desk.now += 5_000
+    assert desk.beat() == []
+
+
 def test_drifts_are_forgotten_with_their_scores() -> None:
     """An account that is published again and again leaves one entry to wait for, not one a record."""
     desk = Desk(document(profile(funding="{half_life: 300d}")), scores_every="1s")
