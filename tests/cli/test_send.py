@@ -136,6 +136,32 @@ def test_csv_rows_have_ids_that_stay(home: Path, settings: Settings) -> None:
     assert len(records(settings)) == 2
 
 
+def test_what_was_made_of_a_table_is_told(home: Path, settings: Settings) -> None:
+    """Columns nobody knows and facts left out are told once a file, on standard error, and are no failure."""
+    (home / "crm.csv").write_text("Domain;Employes;Headcount\nacme.com;3;201-500\nbeta.io;4;many\n")
+    ran = tierline("send", "crm.csv")
+    assert ran.code == 0, ran.err
+    assert "crm.csv: columns kept as custom facts: Employes\n" in ran.err
+    assert "crm.csv: employees: not a value it can have, so that fact was left out of 1 row (line 3: 'many')" in ran.err
+    assert [orjson.loads(one.value or b"")["data"]["facts"].get("employees") for one in records(settings)] == [
+        201,
+        None,
+    ]
+    summary = tierline("send", "--json", "crm.csv")
+    assert summary.err == ""
+    assert "columns kept as custom facts: Employes" in summary.json["inputs"][0]["notes"]
+
+
+@pytest.mark.parametrize("name", ["list.json", "list.jsonl"])
+def test_one_json_list_is_refused_with_the_command_that_mends_it(home: Path, name: str) -> None:
+    """A list is told of before anything is sent, whatever the file is called."""
+    (home / name).write_bytes(b"[" + signal_line(1).strip() + b",\n" + signal_line(2).strip() + b"]\n")
+    ran = tierline("send", name)
+    assert ran.code == 2
+    assert f"{name} holds one JSON list; Tierline reads one object a line: jq -c '.[]' {name} > " in ran.err
+    assert not (home / "log.db").exists()
+
+
 def test_csv_from_a_pipe(settings: Settings) -> None:
     """With --format csv a table may come from standard input."""
     table = b"type,subject,time,series\nfunding_round,acme.com,2026-11-01T09:00:00Z,b\n"

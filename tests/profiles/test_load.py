@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stream.profiles import ProfileErrors, digest_of, load_profile, load_profiles
+from stream.profiles import ProfileError, ProfileErrors, digest_of, load_profile, load_profiles
 from stream.profiles.document import read_document
 from tests.profiles.building import profile
 from tests.shared_data import ROOT
@@ -139,6 +139,63 @@ def test_a_pattern_that_re2_cannot_run_is_refused_on_its_line(tmp_path: Path) ->
         assert error.errors[0].line == 6
         assert "is not a pattern RE2 can run" in str(error)
         assert "groups.0.criteria.0.when.country.matches" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "mend"),
+    [
+        ("(chief", "close the group with )"),
+        ("chief)", "open a group with ("),
+        ("[a", "close the set with ]"),
+        ("*a", "put what is repeated before it"),
+        ("a**", "write one of * + ? {n,m}"),
+        ("a{2000}", "1,000 times at most"),
+        ("[z-a]", "write the lower end first"),
+        ("\\p{Foo}", "knows no such class of characters"),
+        ("\\q", "leave the backslash out"),
+        ("(a)\\1", "no backreferences"),
+        ("(?!a)b", "no lookaround"),
+        ("(?<=a)b", "no lookaround"),
+        ("(?y)b", "write (?i) to ignore case"),
+    ],
+)
+def test_the_mend_of_a_pattern_fits_its_fault(tmp_path: Path, pattern: str, mend: str) -> None:
+    """An open bracket is told to be closed; lookaround is spoken of only where there is some."""
+    error = refused(tmp_path, GOOD.replace("eq: NO", f"matches: '{pattern}'"))
+    assert mend in error.errors[0].mend
+    assert ("lookaround" in str(error)) == ("lookaround" in mend)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        (
+            "points: 10",
+            "poinst: 10",
+            "poinst: is not known here; check the spelling: did you mean points? (criterion c)",
+        ),
+        ("points: 10", "points: 10, zzz: 1", "known here: id, description, when, signal"),
+        ("enter: 10", "entre: 10", "did you mean enter? (tier hot)"),
+        ("name: g\n", "name: g\n    wieght: 10\n", "did you mean weight? (group g)"),
+        ("when: {country: {eq: NO}}", "signal: layof", "did you mean layoff? (criterion c)"),
+        (
+            "when: {country: {eq: NO}}",
+            "signal: layoff, decay: {half_life: 3d, gracee: 1d}",
+            "decay.gracee: is not known here; check the spelling: did you mean grace? (criterion c)",
+        ),
+    ],
+)
+def test_a_misspelt_member_is_told_what_was_meant(tmp_path: Path, right: str, wrong: str, says: str) -> None:
+    """The known member it is like, or all of them; and the criterion, group or tier by its own name."""
+    assert says in str(refused(tmp_path, GOOD.replace(right, wrong)))
+
+
+def test_a_fault_is_told_once(tmp_path: Path) -> None:
+    """No line of the message is there twice, however many rules find the same."""
+    same = ProfileErrors([ProfileError("a.yaml", 1, 1, "is wrong"), ProfileError("a.yaml", 1, 1, "is wrong")])
+    assert str(same) == "a.yaml:1: is wrong"
+    lines = str(refused(tmp_path, GOOD.replace("points: 10", "points: ten, poinst: x, cap: []"))).splitlines()
+    assert len(lines) == len(set(lines)) == 3
 
 
 def test_a_directory_is_loaded_whole_or_not_at_all(tmp_path: Path) -> None:

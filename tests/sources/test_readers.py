@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
-from stream.sources.readers import MAX_LINE_BYTES, csv_rows, json_document, json_lines
+import pytest
+
+from stream.sources.readers import DELIMITERS, MAX_LINE_BYTES, csv_lists, csv_rows, json_document, json_lines
 from stream.sources.report import Report
 
 if TYPE_CHECKING:
@@ -44,6 +46,36 @@ def test_csv_rows(tmp_path: Path) -> None:
     rows = list(csv_rows(path, report, ("a",)))
     assert rows == [(2, {"a": "1", "b": "2"}), (4, {"a": "x\ny", "b": "3"}), (7, {"a": "7", "b": "8"})]
     assert [bad.line for bad in report.bad_lines] == [3, 6, 8]
+
+
+def test_lines_are_counted_past_one_that_cannot_be_read(tmp_path: Path) -> None:
+    """After a line that is not UTF-8, or a blank one, rows still carry the number of their own line."""
+    path = tmp_path / "x.csv"
+    path.write_bytes(b'a,b\n\xff,2\n3,3\n\n"5\n\n",5\n8,8\n9\n')
+    report = Report()
+    assert [number for number, _ in csv_rows(path, report, ())] == [3, 5, 8]
+    assert [bad.line for bad in report.bad_lines] == [2, 9]
+    assert (
+        report.bad_lines[0].message == "not UTF-8 (invalid start byte at byte 0), skipped; in Excel: save as CSV UTF-8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("a;b\n1;2\n", ["1", "2"]),
+        ("a\tb\n1\t2\n", ["1", "2"]),
+        ("a|b\n1|2\n", ["1", "2"]),
+        ("a,b\n1,x;y;z\n", ["1", "x;y;z"]),
+        ('a;"b, c"\n"1,5";2\n', ["1,5", "2"]),
+        ("a\nx;y\n", ["x;y"]),
+    ],
+)
+def test_the_delimiter_is_told_by_the_first_lines(tmp_path: Path, text: str, cells: list[str]) -> None:
+    """Header and first row say what separates cells; a list within a cell does not mislead."""
+    path, report = tmp_path / "x.csv", Report()
+    path.write_text(text, encoding="utf-8")
+    assert list(csv_lists(path, report, DELIMITERS))[1] == (2, cells)
 
 
 def test_missing_column_and_missing_file(tmp_path: Path) -> None:
