@@ -105,10 +105,9 @@ def test_one_json_list_is_told_once(tmp_path: Path, text: str) -> None:
     path, report = tmp_path / "my list.json", Report()
     path.write_text(text, encoding="utf-8")
     assert list(convert_jsonl(path, report=report)) == []
-    assert [str(bad) for bad in report.bad_lines] == [
-        "my list.json: holds one JSON list; Tierline reads one object a line: "
-        "jq -c '.[]' 'my list.json' > 'my list.jsonl'"
-    ]
+    mend = "jq -c '.[]' 'my list.json' > 'my list.jsonl'"
+    says = f"my list.json: holds one JSON list; Tierline reads one object a line: {mend}"
+    assert [str(bad) for bad in report.bad_lines] == [says]
     path.write_text('[1]\n{"a": 1}\n', encoding="utf-8")
     assert list(convert_jsonl(path, report=Report())) == [{"a": 1}], "a bad first line is not a list of all"
 
@@ -172,7 +171,8 @@ def test_a_page_of_a_signal_is_not_its_account(tmp_path: Path) -> None:
     ("text", "employees"),
     [
         ("201-500", 201), ("1,001 – 5,000", 1001), ("10,000+", 10_000), ("1k", 1000), ("1.5k-3k", 1500),
-        ("1.200", 1200), ("51 to 200 employees", 51), ("lots", None), ("10-Jan", None), ("-5", None), ("2024-01-02", None),
+        ("1.200", 1200), ("51 to 200 employees", 51), ("lots", None), ("10-Jan", None), ("-5", None),
+        ("2024-01-02", None),
     ],
 )  # fmt: skip
 def test_sizes_as_people_write_them(tmp_path: Path, text: str, employees: int | None) -> None:
