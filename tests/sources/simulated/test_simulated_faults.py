@@ -150,8 +150,11 @@ def test_subjects_come_in_many_forms(read: list[Read]) -> None:
 def test_a_second_domain_is_joined_by_an_alias(read: list[Read]) -> None:
     """A few companies are told of under a second domain, after a record that says whose it is."""
     joined = {one.event["subject"]: one.recorded for one in read if one.type == "account_alias"}
-    used = [one for one in read if one.type != "account_alias" and trouble(one) is None
-            and canonical_account(one.event["subject"]) in joined]
+    used = [
+        one
+        for one in read
+        if one.type != "account_alias" and trouble(one) is None and canonical_account(one.event["subject"]) in joined
+    ]
     assert joined
     assert used
     assert all(one.recorded >= joined[canonical_account(one.event["subject"])] for one in used)
