@@ -1,7 +1,7 @@
-"""Follow the tier changes of an embedded log, as a consumer of your own would: python follow_tier_changes.py tierline.db
+"""Follow the tier changes of an embedded log, as a consumer of your own would.
 
-Positions are kept under a consumer group, so a restart goes on where it stopped. A change may be seen twice after a crash;
-its id is the same then.
+Run it as ``python follow_tier_changes.py tierline.db``. Positions are kept under a consumer group, so a restart goes on
+where it stopped. A change may be seen twice after a crash; its id is the same then.
 """
 
 from __future__ import annotations

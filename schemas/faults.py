@@ -27,19 +27,19 @@ class ContractError(ValueError):
         self.message = message
 
 
-class BadEnvelope(ContractError):  # noqa: N818  (the name says what is wrong)
+class BadEnvelope(ContractError):
     """The CloudEvents envelope lacks an attribute or has a bad one."""
 
     reason = "bad_envelope"
 
 
-class UnknownType(ContractError):  # noqa: N818  (the name says what is wrong)
+class UnknownType(ContractError):
     """The type, or this version of it, is not one of SPEC 3.2."""
 
     reason = "unknown_type"
 
 
-class BadMember(ContractError):  # noqa: N818  (the name says what is wrong)
+class BadMember(ContractError):
     """A member of `data` is missing or bad."""
 
     reason = "bad_member"

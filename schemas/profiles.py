@@ -245,7 +245,7 @@ class Fault:
         return f"{where}{self.message}" + (f"; {self.mend}" if self.mend else "")
 
 
-class ProfileInvalid(ValueError):  # noqa: N818  (the name says what is wrong)
+class ProfileInvalid(ValueError):
     """A document that is no profile, with every fault found."""
 
     def __init__(self, faults: list[Fault]) -> None:

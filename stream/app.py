@@ -18,8 +18,8 @@ from faust.types import TP
 from schemas.topics import ACCOUNT_STATE, ALIASES, INTAKE, SIGNALS, TOPICS
 from stream.agents.activation import activation, in_force
 from stream.agents.intake import Intake
-from stream.agents.news import tell
 from stream.agents.memory import read_format
+from stream.agents.news import tell
 from stream.agents.refusals import RefusalWatch
 from stream.agents.shard import Shard, Work
 from stream.agents.table import Stored, partition_key

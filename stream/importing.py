@@ -23,7 +23,7 @@ from stream.transports.records import Append
 from stream.wire import MarkKind, base36, encode_mark
 
 
-class ImportRunning(LogError):  # noqa: N818  (as its siblings)
+class ImportRunning(LogError):
     """Another import runs on this log."""
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 DEEPEST = 64  # names may be joined again and again; a chain longer than this is a feed gone wrong
 
 
-class AliasLoop(ValueError):  # noqa: N818  (the name says what is wrong)
+class AliasLoop(ValueError):
     """The alias would make a name stand for itself, or lengthen a chain past DEEPEST; nothing was changed."""
 
     reason = "alias_loop"

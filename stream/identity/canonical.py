@@ -26,7 +26,9 @@ _SHOWN = 80
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//+|(?:mailto|https?):/*", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)", re.ASCII)  # as browsers tell an IPv4 address
-PRIVATE_ENDINGS = frozenset({"corp", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "onion"})
+PRIVATE_ENDINGS = frozenset(
+    {"corp", "home", "internal", "invalid", "lan", "local", "localdomain", "localhost", "onion"}
+)
 """Endings that no name on the public internet has (RFC 6761, RFC 6762, RFC 7686, and habit)."""
 
 # the snapshot inside the package alone: no network, no cache on disk, so every worker agrees
@@ -34,7 +36,7 @@ _SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_p
 _OFFICIAL = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=False)
 
 
-class Unidentifiable(ValueError):  # noqa: N818  (the name says what is wrong)
+class Unidentifiable(ValueError):
     """No account can be told from the text; the message says why and what to send instead."""
 
     reason = "unidentifiable_account"

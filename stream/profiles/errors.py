@@ -20,7 +20,7 @@ class ProfileError:
         return f"{place}: {self.message}" + (f"; {self.mend}" if self.mend else "")
 
 
-class ProfileErrors(ValueError):  # noqa: N818  (the name says what is wrong)
+class ProfileErrors(ValueError):
     """All the faults of one load, each once, in the order of file and line. Nothing of the load is used."""
 
     def __init__(self, errors: list[ProfileError]) -> None:

@@ -166,6 +166,9 @@ class Partition:
         elif self._due.get(account) != due:
             self._due[account] = due
             heapq.heappush(self._heap, (due, account))
+            if len(self._heap) > 2 * len(self._due) + 1_000:  # void entries would only go as their moments pass
+                self._heap = [(moment, name) for name, moment in self._due.items()]
+                heapq.heapify(self._heap)
 
     def _at(self, time: int) -> int:
         self.clock = max(self.clock, time)

@@ -11,7 +11,7 @@ of a partition, so Faust's agents, tables, assignment and recovery stay, and the
 - At most `limits.in_flight` unsettled batches a partition: that is the back-pressure.
 """
 
-# ruff: noqa: N818  StaleBatch and BatchAbandoned read as what happened
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The producer of the embedded log: what is sent while one transaction runs goes together into the next."""
 
-# ruff: noqa: ARG002, ASYNC109, PLR0917  the signatures are Faust's
+# ruff: noqa: ARG002, ASYNC109  the signatures are Faust's
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What can go wrong with an embedded log: each error says what happened, where, and what to do."""
 
-# ruff: noqa: N818  LogFull reads as what happened; the family name is LogError
+
 
 from __future__ import annotations
 

@@ -197,7 +197,8 @@ def _event(item: Any) -> dict[str, Any]:
     signal = item.signal
     return {
         "specversion": "1.0", "id": signal.id, "source": signal.source, "type": f"tierline.signal.{signal.type}",
-        "subject": signal.account, "time": iso(signal.time), "recordedtime": iso(item.record_time_ms), "data": signal.data,
+        "subject": signal.account, "time": iso(signal.time), "recordedtime": iso(item.record_time_ms),
+        "data": signal.data,
     }  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def imported(installation: Installation, folder: Path) -> dict[str, dict[str, An
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_whole_history_runs_alike_through_worker_replay_and_reference(install: Install, tmp_path: Path) -> None:
-    """5,617 companies and 31,097 changes: the worker's tier changes are the replay's, and of 300 accounts the reference's."""
+    """5,617 companies, 31,097 changes: the worker's tier changes are the replay's, of 300 accounts the reference's."""
     folder = shared_data("yc_companies")
     documents = list(convert("yc-directory", folder, Report()))
     file = tmp_path / "yc.jsonl"

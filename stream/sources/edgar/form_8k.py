@@ -33,7 +33,9 @@ _OF = (
 )
 _ASIDE = r"(?:,[^,.;]{1,40},)?"
 _COMES = [
-    re.compile(rf"{_PERSON}{_ASIDE}\s+(?:was|has\s+been|will\s+be|is)\s+(?:appointed|named|promoted|hired){_OF}{_TITLE}"),
+    re.compile(
+        rf"{_PERSON}{_ASIDE}\s+(?:was|has\s+been|will\s+be|is)\s+(?:appointed|named|promoted|hired){_OF}{_TITLE}"
+    ),
     re.compile(rf"{_PERSON}{_ASIDE}\s+became{_OF}{_TITLE}"),
     re.compile(rf"(?:appointed|named|promoted|hired|appointment\s+of)\s+{_PERSON}{_ASIDE}{_OF}{_TITLE}"),
 ]
