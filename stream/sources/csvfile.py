@@ -39,6 +39,7 @@ ACCOUNT_UPDATE = "account_update"
 DEFAULT_SOURCE = "file"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _CURRENCIES = ("eur", "gbp", "chf", "cad", "aud", "jpy", "inr", "cny", "sek", "nok", "dkk", "pln", "brl", "sgd")
+_MEMBERS = frozenset(MEMBER_OF.values())
 _TYPES = {plain(name): name for name in sorted(SIGNAL_TYPES)}
 
 Place = tuple[Literal["envelope", "subject", "member", "none"], str]
@@ -237,7 +238,7 @@ class _Table:
         data: dict[str, Any] = {}
         faults: list[str] = []
         for name, (header, text) in members.items():
-            if name == f"custom.{header}" if facts else name not in MEMBER_OF.values():
+            if name == f"custom.{header}" if facts else name not in _MEMBERS:
                 self._told.unknown[facts].setdefault(header)
             try:
                 data[name] = cell(name, text)

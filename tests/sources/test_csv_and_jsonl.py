@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas.envelope import read_signal
 from stream.sources.csvfile import convert
@@ -15,6 +19,12 @@ from stream.sources.report import Report
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+CELLS = (
+    "domain", "Type", "type", "time", "ID", "Employees", "Headcount", "technologies", "score", "a.com", "layoff", "1k",
+    "201-500", "null", "[1", "-5", "2026-01-01", "9" * 400 + "k", "custom.", "data.", "facts.name", "account_update",
+)  # fmt: skip
 
 
 def read(folder: Path, text: str) -> tuple[list[dict[str, Any]], Report]:
@@ -208,3 +218,20 @@ def test_semicolons_and_tabs(tmp_path: Path) -> None:
     assert told(records) == [{"name": "X, GmbH", "employees": 1200}]
     assert report.ok
     assert told(read(tmp_path, "domain\tname\nx.de\tX\n")[0]) == [{"name": "X"}]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(CELLS) | st.text(max_size=6), min_size=1, max_size=5), max_size=5),
+    st.sampled_from(",;\t|"),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_no_table_raises(tmp_path: Path, rows: list[list[str]], delimiter: str) -> None:
+    """Whatever stands in a table, each row is a record or a bad line: never an exception."""
+    path, report = tmp_path / "x.csv", Report()
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(rows)
+    path.write_bytes(text.getvalue().encode("utf-8", "replace"))
+    made = list(convert(path, report=report))
+    assert len(made) + report.bad_line_count >= report.seen["rows"]
+    assert all(record["subject"] and record["data"] is not None for record in made)
+    assert report.remarks() is not None

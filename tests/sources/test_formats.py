@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         ("a.jsonl", "jsonl"),
         ("a.ndjson.gz", "jsonl"),
         ("a.csv", "csv"),
+        ("Export.CSV", "csv"),
+        ("a.tsv", "csv"),
         ("Output_MasterSurgeFile_20150719-sample.csv", "bombora-surge"),
         ("a.parquet", None),
     ],
