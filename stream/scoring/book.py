@@ -23,7 +23,7 @@ _by_key = attrgetter("key")
 class Book:
     """The counted signals of one rule in order of ``(time, source, id)``."""
 
-    __slots__ = ("_down", "_falls", "_matched", "_up", "counted", "folded", "rule", "times")
+    __slots__ = ("_answer", "_asked", "_down", "_falls", "_matched", "_up", "counted", "folded", "rule", "times")
 
     def __init__(self, rule: SignalRule, folded: Folded | None = None) -> None:
         self.rule = rule
@@ -34,9 +34,12 @@ class Book:
         self._matched: list[Entry] = [] if rule.limit else self.counted
         self._up: Column | Peak | None = None
         self._down: Column | Peak | None = None
+        self._asked: int | None = None
+        self._answer = (0.0, 0.0)
 
     def add(self, entry: Entry) -> bool:
         """Count one more signal, if ``where`` and ``limit`` let it; tell whether the signal matched."""
+        self._asked = None
         if not self.rule.matches(entry.data):
             return False
         limit = self.rule.limit
@@ -55,6 +58,7 @@ class Book:
 
     def remove(self, entry: Entry) -> None:
         """Count a signal no longer."""
+        self._asked = None
         if self.rule.limit is None:
             self._delete(entry)
         elif entry in self._matched:
@@ -70,6 +74,7 @@ class Book:
 
     def drop(self, entry: Entry) -> None:
         """Let go of a signal that was folded: unlike ``remove``, nothing takes its place within a limit."""
+        self._asked = None
         self._delete(entry)
         if self.rule.limit and entry in self._matched:
             self._matched.remove(entry)
@@ -205,6 +210,12 @@ class Book:
         return up[1] if up[0] >= -down[0] - TOLERANCE else down[1]
 
     def _parts(self, now: int) -> tuple[float, float]:
+        """What gives points and what takes them; kept for the moment last asked for, which is asked for again."""
+        if self._asked != now:
+            self._answer, self._asked = self._sides(now), now
+        return self._answer
+
+    def _sides(self, now: int) -> tuple[float, float]:
         up = self._up.value(now) if self._up else 0.0
         down = self._down.value(now) if self._down else 0.0
         if self.folded is None:

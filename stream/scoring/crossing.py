@@ -42,9 +42,12 @@ def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
     return _Search(place, now).first(now, _may_move, lambda moment: tier_at(place, moment) != place.tier)
 
 
-def still(place: Place, now: int) -> bool:
-    """Whether ``place.due``, found earlier, bounds the next transition as it did: nothing can happen before it."""
-    search = _Search(place, now)
+def still(place: Place, now: int, values: list[float]) -> bool:
+    """Whether ``place.due``, found earlier, bounds the next transition as it did: nothing can happen before it.
+
+    ``values``: the place's values ``now``.
+    """
+    search = _Search(place, now, values)
     last = search.end if place.due is None else place.due - 1
     if last <= now:
         return True
@@ -74,9 +77,10 @@ def tier_at(place: Place, now: int) -> str:
 class _Search:
     """What moves in one place from a moment on. A span is ``(first, last]``: ``first`` has been looked at before."""
 
-    def __init__(self, place: Place, now: int) -> None:
+    def __init__(self, place: Place, now: int, values: list[float] | None = None) -> None:
         self.place = place
-        self._low, self._high = place.values(now), place.values(now)
+        self._low = place.values(now) if values is None else values.copy()
+        self._high = self._low.copy()
         books = place.books.items()
         self._moving: list[tuple[int, Book]] = [
             (number, book) for number, book in books if number < len(self._low) and book.ends > now

@@ -28,7 +28,7 @@ def settle(
         trigger = explain.trigger_of(signal, cause) if signal is not None else None
         named = dict(zip((line.id for line in place.profile.criteria), before, strict=True))
         _enter(state, place, tier, cause, trigger, named, score_before, values, changes)
-    elif crossing.still(place, now):
+    elif crossing.still(place, now, values):
         place.exact = place.due is None  # the moment itself is looked for when it is asked for, or has come
     else:
         _look_ahead(state, place)

@@ -10,6 +10,6 @@ SLOW_DRAWS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filt
 
 settings.register_profile("quick", max_examples=100, deadline=None, suppress_health_check=SLOW_DRAWS)
 settings.register_profile(
-    "soak", max_examples=5_000, deadline=None, suppress_health_check=SLOW_DRAWS, print_blob=True
+    "soak", max_examples=2_500, deadline=None, suppress_health_check=SLOW_DRAWS, print_blob=True
 )
 settings.load_profile("soak" if os.environ.get("TIERLINE_SOAK") else "quick")
