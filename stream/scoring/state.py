@@ -150,6 +150,7 @@ class AccountState:
 
     def to_stored(self) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
         """The header, and the chunks that changed since last asked (``None``: delete it), as plain lists and dicts."""
+        told = {key: number for number, key in enumerate(dict.fromkeys(fact.key for fact in self.facts.values()))}
         header = {
             "v": FORMAT,
             "account": self.account,
@@ -158,7 +159,8 @@ class AccountState:
             "epoch": self.epoch,
             "floor": self.floor,
             "gone": self.gone,
-            "facts": {name: [fact.value, *fact.key] for name, fact in self.facts.items()},
+            "facts": {name: [fact.value, told[fact.key]] for name, fact in self.facts.items()},
+            "told": list(told),
             "places": {name: _stored_place(place) for name, place in self.places.items()},
             "resting": self.resting,
             "folded": {name: _stored_folded(folded) for name, folded in self.folded.items()},
@@ -193,7 +195,8 @@ class AccountState:
         state.clock = header["clock"]
         state.floor = _read_key(header["floor"]) if header["floor"] else None
         state.gone = {type_: _read_key(key) for type_, key in header["gone"].items()}
-        state.facts = {name: Fact(row[0], (row[1], row[2], row[3])) for name, row in header["facts"].items()}
+        told = [_read_key(row) for row in header["told"]]  # many facts come with one signal
+        state.facts = {name: Fact(value, told[number]) for name, (value, number) in header["facts"].items()}
         state.resting = {name: (row[0], row[1], row[2], row[3], row[4]) for name, row in header["resting"].items()}
         state.folded = {name: _read_folded(row) for name, row in header["folded"].items()}
         state.folded_at = header["folded_at"]
