@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,13 @@ def tierline(
 def start(*args: object, **options: Any) -> subprocess.Popen[bytes]:
     """The command as a process of its own, with pipes."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen([*PROGRAM, *map(str, args)], **{**pipes, "env": dict(os.environ), **options})
+    command = [*PROGRAM, *map(str, args)]
+    return subprocess.Popen(command, **{**pipes, "env": dict(os.environ), "preexec_fn": hear_ctrl_c, **options})
+
+
+def hear_ctrl_c() -> None:
+    """As on a terminal: tests that run in the background have inherited that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def signal_line(number: int, *, account: str = "acme.com", type_: str = "funding_round", **members: Any) -> bytes:

@@ -66,7 +66,7 @@ def test_the_first_profile_and_signal(tmp_path: Path) -> None:
         if background is not None:
             background.send_signal(signal.SIGTERM)
             background.wait(15)
-    assert re.search(r"acme\.com\s+Acme\s+hot", told), told
+    assert re.search(r"acme\.com .*\bhot\b", told), told
     assert "Raised Series B of $25M" in told
     assert "Cools to warm" in told
     assert "new_sales_chief" in told, "what is missing is told, too"
