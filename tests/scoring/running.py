@@ -80,6 +80,8 @@ class Run:
     rejected: list[tuple[int, str]] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
     outcomes: list[str | None] = field(default_factory=list)
+    told_at: list[int] = field(default_factory=list)
+    """Of each change, the place of the record with which it came."""
 
     def standing(self, account: str, profile: str) -> Standing:
         """The account in one profile as of its clock's partition."""
@@ -144,8 +146,10 @@ def run(
         importing = partition.importing
         outcome.changes += [(change, importing) for change in _apply(partition, index, item, outcome)]
         outcome.changes += [(change, partition.importing) for change in partition.rescore(rescore(index))]
+        outcome.told_at += [index] * (len(outcome.changes) - len(outcome.told_at))
     importing = partition.importing
     outcome.changes += [(change, importing) for change in partition.advance(until or partition.clock)]
+    outcome.told_at += [len(items)] * (len(outcome.changes) - len(outcome.told_at))
     return outcome
 
 

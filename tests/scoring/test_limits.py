@@ -14,6 +14,8 @@ from .histories import histories
 from .reference import Item, clamped
 from .running import Restarting, run
 
+LAYOFF = "layoff"
+
 LONG = histories(controls=False, max_records=30, max_span_days=400)
 
 
@@ -158,6 +160,18 @@ def test_a_retraction_is_forgotten_with_its_horizon() -> None:
         desk.tell(at - 1, "layoff")
         desk.tell(at, id_="w")
     assert (soon.score(9), late.score(30)) == (0.0, 1.0)
+
+
+def test_two_retractions_of_one_signal() -> None:
+    """The later of two retractions holds, live or reloaded: the earlier one is forgotten without a trace."""
+    for accounts in (None, Restarting()):
+        desk = Desk(profile(line(cap="none")), Limits(horizon=20 * DAY_MS), accounts)
+        desk.tell(11, "retracted", id_="b", signal_source="x", signal_id="w", signal_time=day(25))
+        desk.tell(1, "retracted", id_="a", record=11, signal_source="x", signal_id="w", signal_time=day(25))
+        desk.tell(24, LAYOFF)
+        assert [entry.id for entry in desk.state.ledger if entry.type == "retracted"] == ["b"]
+        desk.tell(25, id_="w")
+        assert desk.score(25) == 0.0
 
 
 def test_a_new_version_sees_only_what_is_remembered() -> None:

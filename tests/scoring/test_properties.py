@@ -73,6 +73,17 @@ def test_time_may_be_cut_into_any_ticks(items: list[Item], cuts: list[int]) -> N
     assert encoded(run(ticking, until)) == encoded(run(silent, until))
 
 
+@given(items=histories(controls=False))
+def test_a_tick_tells_all_that_is_due(items: list[Item]) -> None:
+    """After a tick nothing that came due by then is left to tell."""
+    items = clamped(items)
+    ticked = [each for item in items for each in (item, Item("tick", item.record_time_ms + 1))]
+    outcome = run(ticked := clamped(ticked), end_of(items))
+    for change, place in zip(outcome.changes, outcome.told_at, strict=True):
+        before = [item for item in ticked[:place] if item.kind == "tick"]
+        assert not before or change[0].effective_at >= before[-1].record_time_ms
+
+
 @given(items=histories(), budgets=st.lists(st.sampled_from((0, 0, 1, 2)), min_size=20, max_size=20))
 def test_accounts_may_be_rescored_at_any_time(items: list[Item], budgets: list[int]) -> None:
     """An account rescored long after an activation comes out, byte for byte, as if it had been rescored there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.scoring import crossing
@@ -15,7 +15,10 @@ from stream.scoring.state import AccountState
 from .histories import START_MS, histories
 from .reference import Item, PlainSignal, clamped
 from .running import Run, run
-from .strategies import profiles, signals
+from .strategies import decays, profiles, signals
+
+LAYOFF, CONTENT = "layoff", "content_consumption"
+HALF_30 = {"half_life": "30d"}
 
 HORIZON_MS = 30 * 130
 """Beyond 128 of the longest half-lives of the strategies nothing changes any more."""
@@ -40,6 +43,73 @@ def test_first_millisecond(items: list[Item]) -> None:
         every = range(state.clock + 1, state.clock + HORIZON_MS)
         assert exact
         assert moment == next((now for now in every if crossing.tier_at(place, now) != place.tier), None)
+
+
+@st.composite
+def mixed(draw: st.DrawFn) -> list[Item]:
+    """Points of both signs that fade at different speeds around lines: a score that falls, turns and rises."""
+    rules = [
+        {
+            "id": f"c{number}",
+            "signal": draw(st.sampled_from((CONTENT, LAYOFF))),
+            "points": draw(st.sampled_from((-30, -20, -10, 10, 20, 30))),
+            "decay": draw(decays("ms")),
+            **draw(st.sampled_from(({}, {"cap": "none"}, {"cap": "none"}, {"cap": 25}, {"cap": -25}))),
+        }
+        for number in range(draw(st.integers(2, 4)))
+    ]
+    half = len(rules) // 2
+    bounds = st.sampled_from(({}, {}, {"cap": 15}, {"weight": 30, "out_of": 20}))
+    base = {"id": "base", "points": draw(st.sampled_from((0, 15, 20, 25))), "when": {"employees": {"exists": False}}}
+    groups = [
+        {"name": "a", "criteria": [base, *rules[:half]], **draw(bounds)},
+        {"name": "b", "criteria": rules[half:], **draw(bounds)},
+    ]
+    line = draw(st.sampled_from((10, 15, 18, 20, 22, 25)))
+    hot = {"name": "hot", "enter": line, "leave": line - draw(st.sampled_from((0, 3)))}
+    if draw(st.booleans()):
+        hot["dwell"] = f"{draw(st.integers(1, 12))}ms"
+    doc = {"profile": "p", "version": 1, "groups": groups, "tiers": [hot, {"name": "cold"}], "score": {"min": -500}}
+    log = [Item("profile_activated", 20, profile_doc=doc)]
+    for number in range(draw(st.integers(2, 8))):
+        kind = draw(st.sampled_from((CONTENT, LAYOFF)))
+        one = PlainSignal("acme.com", "x", str(number), kind, draw(st.integers(0, 24)), {})
+        log.append(Item("signal", 20, "acme.com", one))
+    return log
+
+
+@settings(max_examples=3 * settings.default.max_examples)
+@given(log=mixed())
+def test_first_millisecond_of_mixed_signs(log: list[Item]) -> None:
+    """Also where the score falls and rises again it is the first millisecond of all, and so is that of a drift."""
+    for state, place in places(run(log)):
+        every = range(state.clock + 1, state.clock + HORIZON_MS)
+        scores = [place.profile.total(place.values(now))[0] for now in range(state.clock, every.stop)]
+        moment, exact = crossing.next_transition(place, state.clock)
+        assert exact
+        assert moment == next((now for now in every if crossing.tier_at(place, now) != place.tier), None)
+        drift = next((now for now in every if abs(scores[now - state.clock] - scores[0]) >= 5 - 1e-9), None)
+        assert crossing.next_drift(place, state.clock, 5) == drift
+
+
+def test_a_dwell_that_ends_while_the_score_recovers() -> None:
+    """A score below its line when the dwell ends is demoted then, though it rises back above the line later."""
+    doc = {
+        "profile": "p",
+        "version": 1,
+        "groups": [
+            {
+                "name": "g",
+                "criteria": [line("up", CONTENT, 30), line("down", LAYOFF, -20, decay={"half_life": "2d"})],
+            }
+        ],
+        "tiers": [{"name": "hot", "enter": 20, "dwell": "12h"}, {"name": "cold"}],
+    }
+    told = [PlainSignal("acme.com", "x", kind, kind, START_MS, {}) for kind in (CONTENT, LAYOFF)]
+    log = [Item("profile_activated", START_MS, profile_doc=doc)]
+    log += [Item("signal", START_MS, "acme.com", one) for one in told]
+    changes = [change for change, _ in run(log, START_MS + 10 * 86_400_000).changes]
+    assert [(change.standing.tier, change.effective_at - START_MS) for change in changes] == [("hot", 0), ("cold", 43_200_000), ("hot", pytest.approx(2 * 86_400_000, abs=1))]
 
 
 @given(
@@ -73,8 +143,6 @@ def test_days_and_milliseconds(items: list[Item]) -> None:
         assert all(crossing.tier_at(place, now) == place.tier for now in looks)
         assert moment is None or crossing.tier_at(place, moment) != place.tier
 
-
-HALF_30 = {"half_life": "30d"}
 
 
 def line(name: str, signal: str, points: float, **more: Any) -> dict[str, Any]:
@@ -116,13 +184,17 @@ def looks(place: Place, monkeypatch: pytest.MonkeyPatch) -> tuple[int | None, bo
     return moment, exact, count
 
 
-LAYOFF, CONTENT = "layoff", "content_consumption"
-
 HARD = {
     "equal half-lives cancel on the line": standing_at(
         30.0,
         [line("up", CONTENT, 40, decay=HALF_30), line("down", LAYOFF, -40, decay=HALF_30)],
         [(CONTENT, 0), (LAYOFF, 0)],
+        enter=30,
+    ),
+    "half-lives that all but cancel": standing_at(
+        30.0,
+        [line("up", CONTENT, 40, decay=HALF_30), line("down", LAYOFF, -40 * 2 ** (-1 / 90), decay=HALF_30)],
+        [(CONTENT, 0), (LAYOFF, 28_800_000)],
         enter=30,
     ),
     "equal lines cancel on the line": standing_at(
