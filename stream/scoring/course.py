@@ -1,7 +1,7 @@
 """Which way a value goes over a span of time in which nothing begins, ends or changes its phase.
 
 There every signal is constant, on a straight line, or halving, so the whole is a constant, one slope, and one term for
-each half-life. Terms of one half-life are added up first: what cancels is gone, however large it was.
+each half-life. Terms of one half-life are added up first, so that what cancels is gone.
 """
 
 from __future__ import annotations
@@ -9,39 +9,33 @@ from __future__ import annotations
 from math import log
 
 _LN2 = log(2.0)
-_NOTHING = 1e-13
-"""A sum this small beside what was added up is rounding, and counts as cancelled."""
 
 
 class Course:
     """How fast a value moves (points per millisecond), from the beginning of a span on."""
 
-    __slots__ = ("_halves", "_least", "_most", "_slope", "_slopes")
+    __slots__ = ("_halves", "_least", "_most", "_slope")
 
     def __init__(self) -> None:
-        self._slope = self._slopes = 0.0
-        self._halves: dict[int, tuple[float, float]] = {}
-        """Half-life → points at the beginning, and the sum of their magnitudes."""
+        self._slope = 0.0
+        self._halves: dict[int, float] = {}
+        """Half-life → points at the beginning."""
         self._least = self._most = 0.0
         """What else it may lose or gain a millisecond."""
 
     def line(self, slope: float) -> None:
         """Add something on a straight line."""
         self._slope += slope
-        self._slopes += abs(slope)
 
     def half(self, span: int, points: float) -> None:
         """Add something that has these points at the beginning and halves in every ``span`` ms."""
-        points_so_far, size = self._halves.get(span, (0.0, 0.0))
-        self._halves[span] = points_so_far + points, size + abs(points)
+        self._halves[span] = self._halves.get(span, 0.0) + points
 
     def add(self, other: Course, factor: float = 1.0) -> None:
         """Add so many times another value."""
         self._slope += factor * other._slope
-        self._slopes += abs(factor) * other._slopes
-        for span, (points, size) in other._halves.items():
-            points_so_far, size_so_far = self._halves.get(span, (0.0, 0.0))
-            self._halves[span] = points_so_far + factor * points, size_so_far + abs(factor) * size
+        for span, points in other._halves.items():
+            self.half(span, factor * points)
         self._least += factor * other._least
         self._most += factor * other._most
 
@@ -58,14 +52,10 @@ class Course:
         return least >= 0.0 or most <= 0.0
 
     def _range(self, length: int) -> tuple[float, float]:
-        least, most = self._least, self._most
-        if abs(self._slope) > _NOTHING * self._slopes:
-            least += self._slope
-            most += self._slope
-        for span, (points, size) in self._halves.items():
-            if abs(points) > _NOTHING * size:
-                first = -_LN2 / span * points
-                last = first * 2.0 ** (-length / span)
-                least += min(first, last)
-                most += max(first, last)
+        least, most = self._least + self._slope, self._most + self._slope
+        for span, points in self._halves.items():
+            first = -_LN2 / span * points
+            last = first * 2.0 ** (-length / span)
+            least += min(first, last)
+            most += max(first, last)
         return least, most

@@ -64,6 +64,13 @@ class Storing(Restarting):
         """The live state."""
         return self.states.get(account)
 
+    def reload(self) -> None:
+        """Go on from what was stored."""
+        for account in self.headers:
+            state = Restarting.get(self, account)
+            assert state is not None
+            self.states[account] = state
+
     def put(self, state: AccountState) -> None:
         """Write the state to its stored form, and keep it."""
         self.states[state.account] = state

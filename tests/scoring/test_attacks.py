@@ -88,7 +88,7 @@ def test_grace_longer_than_memory() -> None:
     desk.tell(0)
     for at in range(1, 900, 25):
         desk.tell(at, LAYOFF)
-    desk.agrees(900)
+        desk.agrees(at, at + 30)
     assert [(change.standing.tier, change.effective_at) for change in desk.changes][1:] == [
         ("cold", pytest.approx(day(800.58496), abs=1_000))
     ]

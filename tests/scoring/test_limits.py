@@ -12,7 +12,7 @@ from .agreement import DAY_MS, assert_same, orderly, settled
 from .builders import Desk, day, line, profile
 from .histories import histories
 from .reference import Item, clamped
-from .running import Restarting, run
+from .running import Restarting, Storing, run
 
 LAYOFF = "layoff"
 
@@ -163,11 +163,16 @@ def test_a_retraction_is_forgotten_with_its_horizon() -> None:
 
 
 def test_two_retractions_of_one_signal() -> None:
-    """The later of two retractions holds, live or reloaded: the earlier one is forgotten without a trace."""
-    for accounts in (None, Restarting()):
+    """The later of two retractions holds, also of a state that was reloaded in between: the earlier one is forgotten
+    without a trace.
+    """
+    for reloaded in (False, True):
+        accounts = Storing()
         desk = Desk(profile(line(cap="none")), Limits(horizon=20 * DAY_MS), accounts)
         desk.tell(11, "retracted", id_="b", signal_source="x", signal_id="w", signal_time=day(25))
         desk.tell(1, "retracted", id_="a", record=11, signal_source="x", signal_id="w", signal_time=day(25))
+        if reloaded:
+            accounts.reload()
         desk.tell(24, LAYOFF)
         assert [entry.id for entry in desk.state.ledger if entry.type == "retracted"] == ["b"]
         desk.tell(25, id_="w")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log2
 from typing import Any
 
 import pytest
@@ -109,7 +110,27 @@ def test_a_dwell_that_ends_while_the_score_recovers() -> None:
     log = [Item("profile_activated", START_MS, profile_doc=doc)]
     log += [Item("signal", START_MS, "acme.com", one) for one in told]
     changes = [change for change, _ in run(log, START_MS + 10 * 86_400_000).changes]
-    assert [(change.standing.tier, change.effective_at - START_MS) for change in changes] == [("hot", 0), ("cold", 43_200_000), ("hot", pytest.approx(2 * 86_400_000, abs=1))]
+    assert [(change.standing.tier, change.effective_at - START_MS) for change in changes] == [
+        ("hot", 0),
+        ("cold", 43_200_000),
+        ("hot", pytest.approx(2 * 86_400_000, abs=1)),
+    ]
+
+
+@pytest.mark.parametrize("enter", [7, 8, 9, 10, 11, 12, 13, 13.5, 14, 14.5])
+def test_a_cap_that_holds_for_a_while(enter: float) -> None:
+    """A score that rises while a cap holds back what falls, and falls later: both crossings are found."""
+    capped = {"name": "a", "cap": 15, "criteria": [line("up", CONTENT, 30, decay={"half_life": "10d"})]}
+    rising = {"name": "b", "criteria": [line("down", LAYOFF, -10, decay={"half_life": "2d"})]}
+    tiers = [{"name": "hot", "enter": enter}, {"name": "cold"}]
+    doc = {"profile": "p", "version": 1, "groups": [capped, rising], "tiers": tiers}
+    told = [PlainSignal("acme.com", "x", kind, kind, START_MS, {}) for kind in (LAYOFF, CONTENT)]
+    log = [Item("profile_activated", START_MS, profile_doc=doc)]
+    log += [Item("signal", START_MS, "acme.com", one) for one in told]
+    up, down = [change for change, _ in run(log, START_MS + 100 * 86_400_000).changes]
+    assert (up.effective_at - START_MS) / 86_400_000 == pytest.approx(2 * log2(10 / (15 - enter)), abs=1e-7)
+    assert (down.effective_at - START_MS) / 86_400_000 > 10
+    assert (up.standing.tier, down.standing.tier) == ("hot", "cold")
 
 
 @given(
