@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8 as BOM
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stream.identity import Aliases, AliasLoop
 from stream.scoring.engine import Engine, Limits
+from stream.scoring.judge import refuse_future
 from stream.scoring.partition import Memory, Partition
 from stream.scoring.profile import compile_profile
 from stream.scoring.publish import standing
-from stream.scoring.values import TierChange
+from stream.scoring.values import Refused, TierChange
 from stream.wire import Incoming, Refusal, decode, scored_document
 
 
@@ -39,9 +41,10 @@ class Replay:
     def feed(self, lines: Iterable[bytes], until: int | None = None) -> Iterator[TierChange | RejectedLine]:
         """Apply lines of CloudEvents JSON in order, blank ones skipped, up to record time ``until`` (epoch ms)."""
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
+            text = line.removeprefix(BOM).strip() if number == 1 else line.strip()
+            if not text:
                 continue
-            incoming = decode(line.strip(), resolve=self.aliases.resolve)
+            incoming = decode(text, resolve=self.aliases.resolve)
             if isinstance(incoming, Refusal):
                 yield RejectedLine(number, line, incoming)
                 continue
@@ -56,7 +59,7 @@ class Replay:
 
     def finish(self, until: int | None = None) -> Iterator[TierChange]:
         """Let time pass until ``until`` (epoch ms; default the greatest record time)."""
-        yield from self.partition.advance(until or self._clock)
+        yield from self.partition.advance(self._clock if until is None else until)
 
     def scores(self, source: str) -> Iterator[dict[str, Any]]:
         """Every account as on ``account-scores``, by name, as of the moment reached."""
@@ -70,8 +73,9 @@ class Replay:
         signal = incoming.signal
         if signal.type == "account_alias":
             try:
+                refuse_future(self.partition.engine.limits, signal, self._clock)
                 self.aliases.add(signal.account, signal.data["canonical"])
-            except AliasLoop as error:
+            except (AliasLoop, Refused) as error:
                 return Refusal(error.reason, str(error)), []
             self._count("alias")
             return None, []

@@ -14,7 +14,8 @@ from schemas.topics import ACCOUNTS, ALIASES, REJECTED, SIGNALS
 from stream.agents.refusals import RefusalWatch, sender_of, unexpected
 from stream.identity import Aliases, AliasLoop
 from stream.metrics import Metrics
-from stream.scoring.values import Signal
+from stream.scoring.judge import Limits, refuse_future
+from stream.scoring.values import Refused, Signal
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
 from stream.wire import Incoming, Refusal, decode, encode_mark, forwarded, rejected_document
@@ -79,8 +80,9 @@ class Intake:
             taken.appends.append(Append(self._settings.topic(ACCOUNTS), 0, signal.account.encode(), value))
             return None
         try:
+            refuse_future(Limits(), signal, record.timestamp_ms)
             news = self._aliases.add(old, canonical)
-        except AliasLoop as error:
+        except (AliasLoop, Refused) as error:
             return Refusal(error.reason, str(error), sender_of(signal))
         self._watch.saw(signal.source, refused=False)
         if news:

@@ -175,7 +175,8 @@ def sentence(
     elif cause == "profile":
         why = "The profile changed"
     else:
-        faded = sorted((c for c in moved if abs(c.change) > TOLERANCE), key=lambda c: (-abs(c.change), c.criterion))
+        fading = (c for c in moved if abs(c.points) < abs(c.points - c.change) - TOLERANCE)
+        faded = sorted(fading, key=lambda c: (-abs(c.change), c.criterion))
         why = "Time passed" + (f" ({', '.join(c.criterion for c in faded[:2])} faded)" if faded else "")
     to = f"{'out: ' + ', '.join(reasons)}" if tier == DISQUALIFIED else f"now {tier}"
     text = f"{why}: {_points(previous)} → {_points(score)}, {to}."

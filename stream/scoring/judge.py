@@ -29,15 +29,20 @@ def key_of(signal: Signal) -> Key:
     return signal.time, signal.source, signal.id
 
 
-def judge(limits: Limits, state: AccountState, signal: Signal, time: int) -> None:
-    """Raise Refused where a signal with record time ``time`` cannot be used."""
-    now = max(state.clock, time)
+def refuse_future(limits: Limits, signal: Signal, time: int) -> None:
+    """Raise Refused where a signal says it happened well after its record time."""
     if signal.time > time + limits.ahead:
         raise Refused(
             "in_future",
             f"time {iso(signal.time)} is more than {limits.ahead // 60_000} minutes ahead of the record time "
             f"{iso(time)}; mend the clock or the time zone of {signal.source}",
         )
+
+
+def judge(limits: Limits, state: AccountState, signal: Signal, time: int) -> None:
+    """Raise Refused where a signal with record time ``time`` cannot be used."""
+    now = max(state.clock, time)
+    refuse_future(limits, signal, time)
     if signal.type in FACT_TYPES or signal.type == "account_alias":
         return
     if before_floor(limits, state, now, key_of(signal), signal.type):

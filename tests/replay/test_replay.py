@@ -164,6 +164,16 @@ def test_aliases_are_followed_and_loops_refused(tmp_path: Path) -> None:
     assert [line["reason"] for line in rejected] == ["alias_loop"]
 
 
+def test_an_alias_of_the_future_is_refused_and_a_byte_order_mark_is_not(tmp_path: Path) -> None:
+    """An alias is judged like any signal; a file saved on Windows loses nothing."""
+    alias = {**HIRE, "id": "a", "type": "tierline.signal.account_alias", "subject": "old.com"}
+    ahead = {**alias, "time": "2030-01-01T00:00:00Z", "recordedtime": HIRE["time"], "data": {"canonical": "acme.com"}}
+    first = b"\xef\xbb\xbf" + json.dumps(FACTS).encode()
+    changes, rejected = replay(tmp_path, [first, ahead, {**HIRE, "subject": "old.com"}], "--scores")
+    assert [line["reason"] for line in rejected] == ["in_future"]
+    assert [line["subject"] for line in changes] == ["acme.com", "acme.com", "old.com"]
+
+
 def test_an_empty_file_is_no_error(tmp_path: Path) -> None:
     """Nothing in, nothing out."""
     assert replay(tmp_path, [b"", b"  "], "--scores") == ([], [])
