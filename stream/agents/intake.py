@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 import orjson
 
 from schemas.topics import ACCOUNTS, ALIASES, REJECTED, SIGNALS
-from stream.agents.refusals import RefusalWatch, sender_of, unexpected
+from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
 from stream.identity import Aliases, AliasLoop
 from stream.metrics import Metrics
 from stream.scoring.judge import Limits, refuse_future
 from stream.scoring.values import Refused, Signal
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
-from stream.wire import Incoming, Refusal, decode, encode_mark, forwarded, rejected_document
+from stream.wire import Incoming, Refusal, decode, encode_mark, forwarded
 
 
 @dataclass(slots=True)
@@ -97,14 +97,8 @@ class Intake:
 
     def _refuse(self, refusal: Refusal, record: Record, now: int, taken: Taken) -> None:
         self._watch.refused(refusal)
-        document = rejected_document(
-            refusal,
-            raw=record.value or b"",
-            key=record.key,
-            headers=record.headers,
-            origin={"topic": record.topic, "partition": record.partition, "offset": record.offset},
-            rejected_at=now,
-        )
         partition = partition_for(record.key or b"", self._settings.partitions)
-        taken.appends.append(Append(self._settings.topic(REJECTED), partition, record.key, orjson.dumps(document)))
+        taken.appends.append(
+            Append(self._settings.topic(REJECTED), partition, record.key, rejection(refusal, record, now))
+        )
         taken.refused[refusal.reason] = taken.refused.get(refusal.reason, 0) + 1

@@ -6,9 +6,12 @@ import traceback
 from collections import OrderedDict, deque
 from typing import Any
 
+import orjson
+
 from stream.metrics import Metrics
 from stream.scoring.values import Signal
-from stream.wire import Refusal
+from stream.transports.records import Record
+from stream.wire import Refusal, rejected_document
 
 WINDOW = 1_000
 ENOUGH = 100
@@ -17,6 +20,20 @@ SOURCES = 1_000
 """Sources watched at once; the least recently heard is dropped."""
 SHOWN = 50
 """Sources with a gauge of their own at once: labels stay bounded whatever arrives."""
+
+
+def rejection(refusal: Refusal, record: Record, now: int) -> bytes:
+    """The record on ``rejected`` that keeps a refused one whole, with its place in the log."""
+    return orjson.dumps(
+        rejected_document(
+            refusal,
+            raw=record.value or b"",
+            key=record.key,
+            headers=record.headers,
+            origin={"topic": record.topic, "partition": record.partition, "offset": record.offset},
+            rejected_at=now,
+        )
+    )
 
 
 class RefusalWatch:

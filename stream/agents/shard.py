@@ -15,7 +15,7 @@ import orjson
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
 from stream.agents.memory import Counted, read_shard, timeline_row
-from stream.agents.refusals import RefusalWatch, sender_of, unexpected
+from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
 from stream.agents.scores import Scores
 from stream.agents.table import AccountTable, Stored, partition_key
 from stream.metrics import Metrics
@@ -26,7 +26,7 @@ from stream.scoring.state import FORMAT
 from stream.scoring.values import TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
-from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarded, read_mark, rejected_document
+from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarded, read_mark
 
 TICK_PAUSE = 60_000
 """Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
@@ -216,7 +216,12 @@ class Shard:
                 self._refuse(Refusal("unknown_type", told), record, now, work)
 
     def _emit(
-        self, changes: Sequence[TierChange], importing: bool, appended: int | None, now: int, work: Work  # noqa: FBT001
+        self,
+        changes: Sequence[TierChange],
+        importing: bool,
+        appended: int | None,
+        now: int,
+        work: Work,  # noqa: FBT001
     ) -> None:
         topic = self._settings.topic(TIER_CHANGES)
         for change in changes:
@@ -229,16 +234,8 @@ class Shard:
 
     def _refuse(self, refusal: Refusal, record: Record, now: int, work: Work) -> None:
         self._watch.refused(refusal)
-        document = rejected_document(
-            refusal,
-            raw=record.value or b"",
-            key=record.key,
-            headers=record.headers,
-            origin={"topic": record.topic, "partition": record.partition, "offset": record.offset},
-            rejected_at=now,
-        )
         topic = self._settings.topic(REJECTED)
-        work.appends.append(Append(topic, self.number, record.key, orjson.dumps(document)))
+        work.appends.append(Append(topic, self.number, record.key, rejection(refusal, record, now)))
         work.refused[refusal.reason] = work.refused.get(refusal.reason, 0) + 1
 
     def _forward(self, incoming: Incoming, record: Record, work: Work) -> None:

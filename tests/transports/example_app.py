@@ -1,6 +1,6 @@
 """The smallest whole app on a transport of ours: counts words per key, exactly, across crashes.
 
-Run it: `python tests/transports/example_app.py sqlite:///tmp/example.db worker --without-web -l info`
+Run it: `python tests/transports/example_app.py sqlite:///example.db worker --without-web -l info`
 """
 
 from __future__ import annotations
