@@ -218,10 +218,10 @@ class Shard:
     def _emit(
         self,
         changes: Sequence[TierChange],
-        importing: bool,
+        importing: bool,  # noqa: FBT001  (a value of the record, not a switch)
         appended: int | None,
         now: int,
-        work: Work,  # noqa: FBT001
+        work: Work,
     ) -> None:
         topic = self._settings.topic(TIER_CHANGES)
         for change in changes:
