@@ -187,13 +187,15 @@ def test_gates_that_swap() -> None:
         ({"half_life": "30d"}, {"linear": "60d"}),
     ],
 )
-def test_signs_that_cancel_on_the_line(up: dict[str, str], down: dict[str, str]) -> None:
-    """A thousand pairs of signals that cancel, one point from the line or on it: every record is judged in time."""
-    fact = {"id": "f", "when": {"employees": {"exists": False}}, "points": 21}
+@pytest.mark.parametrize("apart", [0, 3])
+def test_signs_that_cancel_on_the_line(up: dict[str, str], down: dict[str, str], apart: int) -> None:
+    """Hundreds of pairs of signals that cancel, at once or nearly, on the line: every record is judged in time."""
+    fact = {"id": "f", "when": {"employees": {"exists": False}}, "points": 20}
     desk = Watched(profile(line(points=2, cap="none", decay=up), line(LAYOFF, -2, cap="none", decay=down), fact))
-    for number in range(1_000):
-        desk.tell(number / 100)
-        desk.tell(number / 100 if number % 2 else number / 100 + 3 * MS, LAYOFF)
+    for number in range(200):
+        desk.tell(number / 20)
+        desk.tell(number / 20 + apart * MS, LAYOFF)
+        assert desk.state.places["p"].exact or desk.state.places["p"].due is not None
     before = perf_counter()
     desk.wait(200)
     assert perf_counter() - before < 5 * WORST_S

@@ -143,13 +143,14 @@ def test_a_surge_loses_what_is_pushed_out() -> None:
 
 def test_an_event_whose_first_telling_was_pushed_out() -> None:
     """Documented loss: a telling that comes after its event was pushed out counts; one there before does not."""
-    desk = Desk(profile(line("funding_round", 10, cap="none")), Limits(remembered=2))
-    desk.tell(0, "funding_round", series="a")
-    desk.tell(1, "funding_round", series="a")
-    desk.tell(2, "layoff")
-    assert desk.score(2) == 10.0
-    desk.tell(3, "funding_round", series="a")
-    assert desk.score(3) == 20.0
+    for accounts in (None, Restarting()):
+        desk = Desk(profile(line("funding_round", 10, cap="none")), Limits(remembered=2), accounts)
+        desk.tell(0, "funding_round", series="a")
+        desk.tell(1, "funding_round", series="a")
+        desk.tell(2, "layoff")
+        assert desk.score(2) == 10.0
+        desk.tell(3, "funding_round", series="a")
+        assert desk.score(3) == 20.0
 
 
 def test_a_retraction_is_forgotten_with_its_horizon() -> None:
@@ -184,9 +185,10 @@ def test_a_new_version_sees_only_what_is_remembered() -> None:
     desk = Desk(profile(line(cap="none")), Limits(remembered=2))
     for at in range(4):
         desk.tell(at)
-    desk.activate(5, {**profile(line(cap=50)), "version": 2})
-    assert desk.score(5) == 4.0
-    desk.activate(6, {**profile(line(points=10, cap="none")), "version": 3})
+    for version, cap in ((2, 50), (3, 60)):
+        desk.activate(5, {**profile(line(cap=cap)), "version": version})
+        assert desk.score(5) == 4.0
+    desk.activate(6, {**profile(line(points=10, cap="none")), "version": 4})
     assert desk.score(6) == 20.0
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.scoring import crossing
+from stream.scoring import crossing, surge
+from stream.scoring.criteria import Surge
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
 
@@ -36,19 +37,11 @@ def places(outcome: Run) -> list[tuple[AccountState, Place]]:
     return found
 
 
-@given(items=histories(unit="ms", step_ms=1, max_records=14))
-def test_first_millisecond(items: list[Item]) -> None:
-    """It is the first millisecond after the clock at which the machine gives another tier, of all there are."""
-    for state, place in places(run(clamped(items))):
-        moment, exact = crossing.next_transition(place, state.clock)
-        every = range(state.clock + 1, state.clock + HORIZON_MS)
-        assert exact
-        assert moment == next((now for now in every if crossing.tier_at(place, now) != place.tier), None)
-
-
 @st.composite
 def mixed(draw: st.DrawFn) -> list[Item]:
-    """Points of both signs that fade at different speeds around lines: a score that falls, turns and rises."""
+    """Points of both signs that fade at different speeds around lines: a score that falls, turns and rises; surges,
+    steps that rise and gates among them.
+    """
     rules = [
         {
             "id": f"c{number}",
@@ -59,6 +52,13 @@ def mixed(draw: st.DrawFn) -> list[Item]:
         }
         for number in range(draw(st.integers(2, 4)))
     ]
+    if draw(st.integers(0, 2)) == 0:
+        windows = {"recent": f"{draw(st.integers(1, 8))}ms", "baseline": "10ms", "min_count": draw(st.integers(1, 3))}
+        windows["at_least"] = draw(st.sampled_from((0.5, 1.0)))
+        rules[0] = {"id": "c0", "signal": rules[0]["signal"], "points": rules[0]["points"], "surge": windows}
+    elif draw(st.integers(0, 2)) == 0:
+        again = {"after": f"{draw(st.integers(5, 30))}ms", "keep": 0.9}
+        rules[0]["decay"] = {"steps": [{"after": "3ms", "keep": 0.2}, again]}
     half = len(rules) // 2
     bounds = st.sampled_from(({}, {}, {"cap": 15}, {"weight": 30, "out_of": 20}))
     base = {"id": "base", "points": draw(st.sampled_from((0, 15, 20, 25))), "when": {"employees": {"exists": False}}}
@@ -71,6 +71,9 @@ def mixed(draw: st.DrawFn) -> list[Item]:
     if draw(st.booleans()):
         hot["dwell"] = f"{draw(st.integers(1, 12))}ms"
     doc = {"profile": "p", "version": 1, "groups": groups, "tiers": [hot, {"name": "cold"}], "score": {"min": -500}}
+    for gate in draw(st.sampled_from(((), (), (), ("exclude",), ("require",), ("exclude", "require")))):
+        window = {"window": f"{draw(st.integers(5, 40))}ms"}
+        doc[gate] = [{"id": gate, "signal": draw(st.sampled_from((CONTENT, LAYOFF))), "decay": window}]
     log = [Item("profile_activated", 20, profile_doc=doc)]
     for number in range(draw(st.integers(2, 8))):
         kind = draw(st.sampled_from((CONTENT, LAYOFF)))
@@ -81,7 +84,7 @@ def mixed(draw: st.DrawFn) -> list[Item]:
 
 @settings(max_examples=3 * settings.default.max_examples)
 @given(log=mixed())
-def test_first_millisecond_of_mixed_signs(log: list[Item]) -> None:
+def test_first_millisecond(log: list[Item]) -> None:
     """Also where the score falls and rises again it is the first millisecond of all, and so is that of a drift."""
     for state, place in places(run(log)):
         every = range(state.clock + 1, state.clock + HORIZON_MS)
@@ -91,6 +94,23 @@ def test_first_millisecond_of_mixed_signs(log: list[Item]) -> None:
         assert moment == next((now for now in every if crossing.tier_at(place, now) != place.tier), None)
         drift = next((now for now in every if abs(scores[now - state.clock] - scores[0]) >= 5 - 1e-9), None)
         assert crossing.next_drift(place, state.clock, 5) == drift
+
+
+@settings(max_examples=5 * settings.default.max_examples)
+@given(
+    times=st.lists(st.integers(0, 40), max_size=12).map(sorted),
+    spans=st.tuples(st.integers(1, 8), st.integers(1, 12), st.sampled_from((0.5, 1.0, 2.0)), st.integers(1, 3)),
+    first=st.integers(0, 60),
+    length=st.integers(0, 20),
+)
+def test_a_surge_over_a_span(times: list[int], spans: tuple[int, int, float, int], first: int, length: int) -> None:
+    """What is said of a surge over a whole span holds at every moment of it; of one moment it is always said."""
+    rule = Surge(*spans)
+    now = [time for time in times if time <= first]
+    verdict = surge.throughout(rule, now, first, first + length)
+    every = {surge.holds(rule, now, moment) for moment in range(first, first + length + 1)}
+    assert verdict is None or every == {verdict}
+    assert verdict is not None or length > 0
 
 
 def test_a_dwell_that_ends_while_the_score_recovers() -> None:
