@@ -40,7 +40,7 @@ format: $(READY) ## mend what can be mended
 	$(BIN)/ruff check --fix .
 
 soak: $(READY) ## properties with many more examples, and hundreds of kills
-	HYPOTHESIS_PROFILE=soak KILLS=300 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py --timeout 7200
+	TIERLINE_SOAK=1 KILLS=300 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py --timeout 7200
 
 bench: $(READY) ## microseconds of a step, bytes of a state
 	$(BIN)/python ops/bench/step.py
