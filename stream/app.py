@@ -29,7 +29,7 @@ from stream.profiles import LoadedProfile
 from stream.runtime import App, bare_app
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings
-from stream.topology import GROUP, open_log, partitions_of
+from stream.topology import group_of, open_log, partitions_of
 from stream.transports.batching import Batch, StaleBatch, batch_topic
 from stream.transports.errors import LogError, LogTooNew
 from stream.transports.log import EmbeddedLog
@@ -112,7 +112,7 @@ class Worker:
         for name in (SIGNALS, *INTAKE):
             topic = self.settings.topic(name)
             for partition in range(opened.partitions(topic)):
-                position = opened.position(GROUP, topic, partition)
+                position = opened.position(group_of(self.settings), topic, partition)
                 self.health.positions[TP(topic, partition)] = (
                     opened.begin(topic, partition) if position is None else position
                 )

@@ -28,7 +28,7 @@ from stream.importing import importer
 from stream.profiles import ProfileErrors, difference, lint_all, load_profiles
 from stream.reading import open_imports, open_to_read
 from stream.settings import PREFIX, Settings, SettingsError, load_settings, origins, unknown_variables
-from stream.topology import GROUP, partitions_of
+from stream.topology import group_of, partitions_of
 from stream.transports.errors import LogError, explained
 from stream.transports.log import EmbeddedLog
 from stream.transports.logfile import FORMAT_VERSION
@@ -205,7 +205,7 @@ def _lag(log: EmbeddedLog, settings: Settings) -> Iterator[Finding]:
     for name in (SIGNALS, *INTAKE):
         topic = settings.topic(name)
         for partition in range(log.partitions(topic)):
-            position = log.position(GROUP, topic, partition)
+            position = log.position(group_of(settings), topic, partition)
             lag = log.end(topic, partition) - (log.begin(topic, partition) if position is None else position)
             waiting[topic] = waiting.get(topic, 0) + max(lag, 0)
     behind = {topic: lag for topic, lag in waiting.items() if lag}

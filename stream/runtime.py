@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import faust
 
 from stream.settings import Settings
-from stream.topology import GROUP
+from stream.topology import group_of
 from stream.transports.batching import BatchLimits
 from stream.transports.embedded import Transport, broker_url
 
@@ -29,7 +29,7 @@ class App(faust.App):
 def bare_app(settings: Settings) -> App:
     """An app without agents."""
     app = App(
-        GROUP,
+        group_of(settings),
         broker=broker_url(settings.path),
         env={},
         store="memory://",

@@ -14,7 +14,7 @@ from schemas.envelope import MOST_BYTES
 from schemas.times import format_time
 from stream.identity import Aliases, AliasLoop
 from stream.settings import Settings
-from stream.topology import GROUP
+from stream.topology import group_of
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append, partition_for
 from stream.wire import Incoming, Refusal, decode, encode_signal
@@ -34,7 +34,7 @@ def known_aliases(log: EmbeddedLog, settings: Settings) -> Aliases:
             except (ValueError, KeyError, TypeError):
                 continue  # the worker writes this topic; what it cannot have written stands for nothing
     topic = settings.topic("accounts")
-    offset = log.position(GROUP, topic, 0) or log.begin(topic, 0)
+    offset = log.position(group_of(settings), topic, 0) or log.begin(topic, 0)
     while records := log.read(topic, 0, offset, _CHUNK):
         offset = records[-1].offset + 1
         for record in records:

@@ -64,6 +64,11 @@ class Settings(BaseModel):
     batch: int = Field(4_096, ge=1, le=100_000, description="records an agent is handed at once at most")
 
     @property
+    def embedded(self) -> bool:
+        """Whether the log is a file of this machine."""
+        return self.broker.startswith("sqlite://")
+
+    @property
     def path(self) -> Path:
         """The file of an embedded log."""
         return Path(self.broker.removeprefix("sqlite://")[1:])

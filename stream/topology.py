@@ -7,7 +7,15 @@ from stream.settings import Settings
 from stream.transports.log import EmbeddedLog
 
 GROUP = "tierline"
-"""The consumer group of the worker, and its application id."""
+
+
+def group_of(settings: Settings) -> str:
+    """The consumer group of the workers, and their application id.
+
+    On Kafka it has the topics' prefix, so that two installations on one cluster do not meet. A file is one
+    installation's, so on an embedded log the name is always the same.
+    """
+    return GROUP if settings.embedded else settings.topic_prefix + GROUP
 
 
 def partitions_of(settings: Settings, name: str) -> int:

@@ -29,7 +29,7 @@ from stream.scoring.values import DISQUALIFIED
 from stream.settings import Settings, load_settings
 from stream.sources.formats import FORMATS, detect
 from stream.sources.simulated import Market, simulate
-from stream.topology import GROUP, open_log
+from stream.topology import group_of, open_log
 from stream.transports.log import EmbeddedLog
 
 DAY = 86_400_000
@@ -108,7 +108,7 @@ def _run(console: Console, settings: Settings, feed: Feed, market: Market | None
     output = folder / "worker.log"
     with open_log(settings) as log, open_log(settings) as feeding:
         with running(settings, output) as process:
-            while log.position(GROUP, settings.topic(SIGNALS), 0) is None and process.poll() is None:
+            while log.position(group_of(settings), settings.topic(SIGNALS), 0) is None and process.poll() is None:
                 time.sleep(0.05)  # the profile's activation is the first record: then it is up
             began = time.perf_counter()
             feed.start(settings, feeding)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from schemas.topics import INTAKE, SIGNALS
 from stream.settings import Settings
-from stream.topology import GROUP, partitions_of
+from stream.topology import group_of, partitions_of
 from stream.transports.log import EmbeddedLog
 
 
@@ -58,7 +58,7 @@ def lag(log: EmbeddedLog, settings: Settings) -> int:
     for name in (SIGNALS, *INTAKE):
         topic = settings.topic(name)
         for partition in range(partitions_of(settings, name)):
-            position = log.position(GROUP, topic, partition)
+            position = log.position(group_of(settings), topic, partition)
             waiting += log.end(topic, partition) - (position or 0)
     return waiting
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from schemas.topics import INTAKE, SIGNALS
 from stream.settings import Settings, load_settings
-from stream.topology import GROUP, open_log, partitions_of
+from stream.topology import group_of, open_log, partitions_of
 from stream.transports.log import EmbeddedLog
 
 RUN = [sys.executable, "-c", "from stream.cli.main import main; main()"]
@@ -125,7 +125,7 @@ class Installation:
         for name in (SIGNALS, *INTAKE):
             topic = self.settings.topic(name)
             for partition in range(partitions_of(self.settings, name)):
-                lag += log.end(topic, partition) - (log.position(GROUP, topic, partition) or 0)
+                lag += log.end(topic, partition) - (log.position(group_of(self.settings), topic, partition) or 0)
         return lag
 
     def documents(self, name: str) -> list[dict[str, Any]]:
