@@ -1,0 +1,1 @@
+"""Apache Kafka on this machine, for the tests and for a person: `Cluster` in `ops.kafka.cluster`, `make kafka`."""

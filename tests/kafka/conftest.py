@@ -1,0 +1,55 @@
+"""Real Kafka for tests: one broker shared by the run, one or three that a test may kill."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka.cluster import Cluster, heal, needed, shared_cluster
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One broker for the whole run, all xdist workers together. Keep apart by topic prefix; do not kill it."""
+    needed()
+    base = tmp_path_factory.getbasetemp()
+    together = "PYTEST_XDIST_WORKER" in os.environ
+    cluster = shared_cluster((base.parent if together else base) / "kafka")
+    yield cluster
+    if not together:  # else it ends with the run, which has other workers still
+        cluster.close()
+
+
+@pytest.fixture(scope="module")
+def _one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    needed()
+    with Cluster(tmp_path_factory.mktemp("kafka-one")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def _three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    needed()
+    with Cluster(tmp_path_factory.mktemp("kafka-three"), brokers=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_broker(_one: Cluster) -> Cluster:
+    """One broker of this module's own, up at the start of each test: it may be killed and left dead."""
+    return heal(_one)
+
+
+@pytest.fixture
+def three_brokers(_three: Cluster) -> Cluster:
+    """Three brokers of this module's own, all up at the start of each test: they may be killed and left dead."""
+    return heal(_three)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """No other test's."""
+    return f"t{uuid.uuid4().hex[:8]}."
