@@ -10,9 +10,10 @@ from stream.settings import Settings
 from stream.topology import group_of
 from stream.transports.batching import BatchLimits
 from stream.transports.embedded import Transport, broker_url
+from stream.transports.recovery import BatchTableManager
 
 if TYPE_CHECKING:
-    from stream.app import Worker
+    from stream.agents.loops import Worker
 
 
 class App(faust.App):
@@ -32,7 +33,8 @@ def bare_app(settings: Settings) -> App:
         group_of(settings),
         broker=broker_url(settings.path),
         env={},
-        store="memory://",
+        store="rows://",
+        TableManager=BatchTableManager,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
         stream_wait_empty=True,

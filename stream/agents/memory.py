@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from stream.agents.table import Account, Stored, is_account, partition_key
+from stream.agents.table import Account, is_account, partition_key
 from stream.metrics import Metrics
 from stream.scoring.engine import Activation, Timeline
 from stream.scoring.profile import Profile, Profiles, compile_profile
 from stream.scoring.state import FORMAT, StateTooNew
-from stream.transports.records import partition_for
+from stream.transports.rows import Rows
 
 if TYPE_CHECKING:
     from stream.agents.shard import Work
@@ -40,7 +40,7 @@ class ShardMemory:
     """Accounts of this partition that are other names by now, and for what."""
 
 
-def read_shard(stored: Stored, number: int, partitions: int) -> ShardMemory:
+def read_shard(stored: Rows, number: int) -> ShardMemory:
     """Scan what is stored of one partition."""
     memory = ShardMemory(_read_timeline(stored.get(partition_key("timeline", number))))
     raw = stored.get(partition_key("clock", number))
@@ -49,11 +49,8 @@ def read_shard(stored: Stored, number: int, partitions: int) -> ShardMemory:
         memory.clock, memory.importing, memory.outside = meta["clock"], meta["importing"], meta["outside"]
     for key, value in stored.items():
         if key.startswith(ALIAS):
-            name, _, owner = key[len(ALIAS) :].partition(b"\x00")
-            if int(owner) == number:
-                memory.moved[name.decode()] = value.decode()
-        account = key.partition(b"\x00")[0]
-        if not account or partition_for(account, partitions) != number:
+            memory.moved[key[len(ALIAS) :].partition(b"\x00")[0].decode()] = value.decode()
+        if key.startswith(b"\x00"):
             continue
         memory.sizes += len(key) + len(value)
         if not is_account(key):

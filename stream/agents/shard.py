@@ -17,7 +17,7 @@ from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHAN
 from stream.agents.memory import Counted, read_shard, timeline_row
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
 from stream.agents.scores import Scores
-from stream.agents.table import AccountTable, Stored, partition_key
+from stream.agents.table import AccountTable, partition_key
 from stream.metrics import Metrics
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.partition import Partition
@@ -26,6 +26,7 @@ from stream.scoring.state import FORMAT
 from stream.scoring.values import TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
+from stream.transports.rows import Rows
 from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarded, read_mark
 
 TICK_PAUSE = 60_000
@@ -51,7 +52,7 @@ class Shard:
     """The scoring of one partition."""
 
     def __init__(
-        self, number: int, stored: Stored, settings: Settings, metrics: Metrics, watch: RefusalWatch | None = None
+        self, number: int, stored: Rows, settings: Settings, metrics: Metrics, watch: RefusalWatch | None = None
     ) -> None:
         self.number = number
         self._stored = stored
@@ -108,17 +109,17 @@ class Shard:
             self.scores.touch(account, now, changed=False)
         return self._closed(work, now)
 
-    def committed(self, work: Work, now: int) -> None:
-        """The appends of a work are durable: take it into the local store, and count it."""
+    def committed(self, work: Work, now: int, end: int | None = None) -> None:
+        """The appends of a work are durable, and the changelog reaches to ``end``: take it into the local rows."""
         for key, value in work.stored.items():
-            before = self._stored.get(key)
-            self._counted.stored(key, before, value)
-            if value is not None:
-                self._stored[key] = value
-            elif before is not None:
-                del self._stored[key]
+            self._counted.stored(key, self._stored.get(key), value)
+        self._stored.write(work.stored, end)
         self.table.stored()
         self._counted.work(work, now)
+
+    def current(self, rows: Rows) -> bool:
+        """Whether the shard still is what these rows say: nobody else has been there since it took them up."""
+        return self._stored is rows and self._version == rows.version
 
     def wants_tick(self, now: int) -> bool:
         """Whether something may be due: by the wall clock, or by the log's, should the wall clock have jumped back."""
@@ -134,7 +135,8 @@ class Shard:
     def _load(self) -> None:
         """Take up the stored state: after recovery, or after a record that could not be processed."""
         self._counted.clear()
-        memory = read_shard(self._stored, self.number, self._settings.partitions)
+        memory = read_shard(self._stored, self.number)
+        self._version = self._stored.version
         self.table = AccountTable(self._stored, memory.names, memory.timeline)
         self.partition = Partition(self._engine, self.table, memory.timeline)
         self.partition.clock, self.partition.outside = memory.clock, memory.outside

@@ -7,17 +7,16 @@ One record an account holds the header of its state; sealed chunks of older sign
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
 from stream.scoring.engine import Timeline
 from stream.scoring.state import AccountState
+from stream.transports.rows import Rows
 
 NUL = b"\x00"
-
-Stored = MutableMapping[bytes, bytes]
 
 
 class Account:
@@ -43,9 +42,9 @@ class Account:
 
 
 class AccountTable:
-    """The accounts of one partition over the stored bytes of all. Fulfils ``Accounts`` of the core."""
+    """The accounts of one partition over its stored bytes. Fulfils ``Accounts`` of the core."""
 
-    def __init__(self, stored: Stored, names: set[str], timeline: Timeline, cached: int = 20_000) -> None:
+    def __init__(self, stored: Rows, names: set[str], timeline: Timeline, cached: int = 20_000) -> None:
         self._stored = stored
         self._names = names
         self._timeline = timeline

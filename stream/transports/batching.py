@@ -97,6 +97,14 @@ class CommitsBatches(Protocol):
         """Appends records outside any batch; on return they are durable. Any task may call it. Raises as above."""
         ...
 
+    async def append_for(self, tp: TP, appends: Sequence[Append]) -> list[int]:
+        """Appends what came of a partition of ours between batches, all or nothing, unless somebody else has it by now.
+
+        Raises as `commit_batch`: StaleBatch means that nothing was written, and that what is known of the partition's
+        state is not what is stored.
+        """
+        ...
+
     def ack(self, batch: Batch) -> None:
         """Settles a batch whose effects need no transaction; its position is committed within the commit interval.
 

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, cast
 
-from faust.app.base import App
 from faust.transport.consumer import Consumer
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
@@ -16,14 +15,14 @@ from mode.utils.futures import notify
 
 from stream.transports.batching import Batch, BatchAbandoned, BatchingConductor, CommitsBatches, StaleBatch
 from stream.transports.records import Record
-from stream.transports.recovery import apply_changelog
+from stream.transports.recovery import BatchRecovery
 
 
 class BatchingConsumer(Consumer):
     """Delivery, acknowledgement and shutdown in batches, over Faust's bookkeeping.
 
     A subclass provides `_getmany` (up to the limits from each partition asked for, in order), and may override
-    `_advanced` and `_give_back`, depending on whether its fetch moves its read position.
+    `_advanced` and `_give_back`, depending on whether its fetch moves its read position, and `take_over`.
     """
 
     stop_budget = 5.0
@@ -33,7 +32,9 @@ class BatchingConsumer(Consumer):
         self._window: defaultdict[TP, deque[int]] = defaultdict(deque)
         self._open: defaultdict[TP, dict[int, Batch]] = defaultdict(dict)
         self._seeks = 0
+        self._positions: dict[TP, int] = {}  # what is read next
         self._unsought: set[TP] = set()  # assigned, and nobody has said yet from where to read
+        self._followed: set[TP] = set()  # changelogs of which we keep a standby copy
         self._wake = asyncio.Event()
         super().__init__(*args, **kwargs)
 
@@ -66,22 +67,21 @@ class BatchingConsumer(Consumer):
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode means asyncio's Event too
             return
         generation, seeks = self.app.consumer_generation_id, self._seeks
-        wanted = {tp for tp in self._get_active_partitions() if tp not in self._unsought and self._has_room(tp)}
+        ready = self._get_active_partitions() - self._unsought
+        wanted = {tp for tp in ready if not self._is_changelog_tp(tp) and self._has_room(tp)} | self._followed
         if not wanted:
             await self.rest(1.0)
             return
         fetched = await self._getmany(wanted, 1.0)
         for tp, records in fetched.items():
-            if (
-                not self.flow_active
-                or self._seeks != seeks
-                or self.app.consumer_generation_id != generation
-                or tp in self._paused_partitions
-                or tp in self._unsought
-            ):
-                self._give_back(tp, records)
-            elif records:
+            current = self.flow_active and self._seeks == seeks and self.app.consumer_generation_id == generation
+            if current and tp in self._followed:
+                self._advanced(tp, records[-1].offset + 1)
+                await cast(BatchRecovery, cast(Any, self.app.tables).recovery).apply(tp, records)
+            elif current and tp not in self._paused_partitions and tp not in self._unsought:
                 await self._deliver(tp, records, generation)
+            else:
+                self._give_back(tp, records)
 
     async def rest(self, seconds: float) -> bool:
         """Waits until something was settled, resumed or written, at most so long; True if so."""
@@ -104,9 +104,6 @@ class BatchingConsumer(Consumer):
                 self._window[tp].append(last)
             await self._unless_suspended(self.callback(self._batch_message(tp, records, generation)))
             return
-        if self._is_changelog_tp(tp):
-            records = apply_changelog(cast(App, self.app), tp, records)
-            await asyncio.sleep(0)
         if acks:
             self._window[tp].extend(record.offset for record in records)
         await self._unless_suspended(self._one_by_one(tp, records))
@@ -158,7 +155,32 @@ class BatchingConsumer(Consumer):
     def _give_back(self, tp: TP, records: Sequence[Record]) -> None:
         """Called for what was fetched and cannot be handed over now."""
 
+    # Recovery
+
+    async def take_over(self) -> None:
+        """Called first after an assignment: on return no former owner can write for our partitions any more."""
+
+    async def fetch(self, tps: set[TP]) -> Mapping[TP, Sequence[Record]]:
+        """What there is next of these partitions, past the agents; waits up to a second for something."""
+        fetched = await self._getmany(tps, 1.0)
+        for tp, records in fetched.items():
+            self._advanced(tp, records[-1].offset + 1)
+        return fetched
+
+    def follow(self, tps: set[TP]) -> None:
+        """From now on, what comes in of these changelogs, and of no others, goes into their tables."""
+        self._followed = set(tps)
+
     # Settling
+
+    def behind(self, tp: TP) -> int | None:
+        """How many offsets of a partition are there and not settled; None where nothing is known of it yet."""
+        position = self._positions.get(tp)
+        if position is None or tp in self._unsought:
+            return None
+        batches = self._open.get(tp)
+        start = min(batch.start for batch in batches.values()) if batches else position
+        return max(0, self.highwater(tp) - start)
 
     def check_open(self, batch: Batch) -> None:
         """Raises StaleBatch unless `batch` may be settled, ValueError if an earlier one of its partition is open."""
@@ -243,11 +265,13 @@ class BatchingConsumer(Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Nothing is read of them until their positions are known."""
         self._unsought = set(assigned)
+        self._followed = set()
         self._forget(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Lets agents finish what they hold and commits it; only then are the acknowledgements dropped."""
+        self._followed = set()
         self.stop_flow()
         self.app.flow_control.suspend()
         self.app.flow_control.clear()

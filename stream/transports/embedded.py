@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import faust
 from faust.transport import base
+from faust.types import TP
 from mode.utils.times import Seconds, want_seconds
 
 from stream.transports.batching import Batch, BatchingConductor, BatchLimits, StaleBatch
@@ -70,6 +71,10 @@ class Transport(base.Transport):
         return offsets
 
     async def append(self, appends: Sequence[Append]) -> list[int]:
+        """See `CommitsBatches`."""
+        return await self.write(appends, {})
+
+    async def append_for(self, tp: TP, appends: Sequence[Append]) -> list[int]:  # noqa: ARG002  every one is ours
         """See `CommitsBatches`."""
         return await self.write(appends, {})
 

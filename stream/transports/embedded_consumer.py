@@ -43,7 +43,6 @@ class EmbeddedConsumer(BatchingConsumer):
         self._assigned: set[TP] = set()
         self._subscribed: frozenset[str] | None = None
         self._counts: dict[str, int] = {}
-        self._positions: dict[TP, int] = {}
         self._ends: dict[TP, int] = {}
         self._owed: dict[TP, int] = {}
         self._turn = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -11,7 +11,7 @@ from aiohttp.web import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 if TYPE_CHECKING:
-    from stream.app import Worker
+    from stream.agents.loops import Worker
 
 
 @dataclass(slots=True)
@@ -21,7 +21,6 @@ class Health:
     recovered: bool = False
     trouble: str | None = None
     """The last failure to write that has not been overcome."""
-    positions: dict[Any, int] = field(default_factory=dict)
 
     def reasons(self) -> list[str]:
         """Why the worker is not ready; empty when it is."""

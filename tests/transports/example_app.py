@@ -11,6 +11,7 @@ import faust
 
 from stream.transports.batching import Batch, StaleBatch, batch_topic, output_topic
 from stream.transports.records import Append
+from stream.transports.recovery import BatchTableManager
 
 PARTITIONS = 2
 
@@ -22,6 +23,7 @@ def create_app(broker: str, *, app_id: str = "example", partitions: int = PARTIT
         broker=broker,
         env={},
         store="memory://",
+        TableManager=BatchTableManager,
         topic_partitions=partitions,
         topic_disable_leader=True,
         stream_wait_empty=True,

@@ -15,6 +15,7 @@ from stream.transports.batching import Batch, BatchLimits, batch_topic
 from stream.transports.embedded import broker_url
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append, Record, partition_for
+from stream.transports.recovery import BatchTableManager
 
 
 class Rig(Protocol):
@@ -82,6 +83,7 @@ def new_app(rig: Rig, app_id: str = "group", *, partitions: int = 2, **options: 
         broker=rig.broker,
         env={},
         store="memory://",
+        TableManager=BatchTableManager,
         topic_partitions=partitions,
         topic_disable_leader=True,
         stream_wait_empty=True,

@@ -63,12 +63,12 @@ def test_the_transport_is_found(rig: Rig) -> None:
         (
             Recovery,
             (
-                "completed _build_highwaters need_recovery tp_to_table active_highwaters active_offsets active_tps"
-                " in_recovery _last_flush_at flush_buffers"
+                "completed signal_recovery_start _restart_recovery _slurp_changelogs _set_recovery_started _wait"
+                " on_recovery_completed active_tps standby_tps tp_to_table _generation_id flush_buffers"
             ),
         ),
-        (Collection, "apply_changelog_batch _on_changelog_event key_serializer value_serializer"),
-        (TableManager, "changelog_topics recovery"),
+        (Collection, "apply_changelog_batch on_changelog_event persisted_offset changelog_topic data"),
+        (TableManager, "changelog_topics recovery _recovery _changelogs"),
         (App, "consumer_generation_id on_rebalance_start flow_control sensors monitor crash"),
         (faust.Topic, "_compile_decode declare"),
         (Event, "ack"),
@@ -128,6 +128,7 @@ def test_loops_over_private_names_read_as_they_did() -> None:
     drain = inspect.getsource(Consumer._drain_messages)
     for used in ("acks_enabled_for", "suspend_flow.wait()", "consumer_stopped_errors", "_read_offset"):
         assert used in drain
-    ends = inspect.getsource(Recovery.active_remaining) + inspect.getsource(Recovery._build_highwaters)
-    assert "value - 1 if value is not None else -1" in ends
-    assert "highwater - offsets[tp]" in ends
+    waits = inspect.getsource(Recovery._wait)
+    assert "RebalanceAgain" in waits
+    assert "signal_recovery_start" in waits
+    assert "perform_seek" in inspect.getsource(Recovery.on_recovery_completed)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from stream.agents.shard import Shard, Work
-from stream.agents.table import Stored
 from stream.metrics import Metrics
 from stream.profiles.document import read_document
 from stream.settings import Settings, load_settings
 from stream.transports.records import Append, Headers, Record
+from stream.transports.rows import MemoryRows
 from stream.wire import MarkKind, encode_mark
 
 START = 1_790_000_000_000
@@ -23,7 +23,7 @@ class Desk:
 
     def __init__(self, *profiles: dict[str, Any], number: int = 0, **settings: Any) -> None:
         self.settings: Settings = load_settings({}, **{"partitions": 1, **settings})
-        self.stored: Stored = {}
+        self.stored = MemoryRows()
         self.now = START
         self.log: list[Record] = []
         self.number = number

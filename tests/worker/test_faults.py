@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from stream.agents.loops import REST
 from stream.agents.memory import read_shard
 from stream.agents.shard import Shard
-from stream.app import REST, create_app
+from stream.app import create_app
 from stream.scoring.state import StateTooNew
 from stream.settings import load_settings
 from stream.transports.records import Append
@@ -234,7 +235,7 @@ def test_a_newer_state_is_never_parked_as_a_bad_record() -> None:
     with pytest.raises(StateTooNew):
         desk.tell(funding("b", "acme.com", desk.now))
     with pytest.raises(StateTooNew, match="Run the newer release again"):
-        read_shard(desk.stored, 0, 1)
+        read_shard(desk.stored, 0)
     assert desk.documents("rejected") == []
 
 
@@ -255,7 +256,8 @@ async def test_a_beat_that_fails_rests_and_intake_goes_on(
 ) -> None:
     """A fault of ours between batches neither ends the worker nor is tried ten times a second."""
     app = create_app(load_settings({}, broker=f"sqlite:///{tmp_path / 'x.db'}", partitions=1), [])
-    first, tried = app.worker.shard(0), []
+    app.worker.owned = {0}
+    first, tried = app.worker._take_up(0), []
 
     def fail(self: Shard, budget: int, now: int) -> None:
         del self, budget
@@ -266,7 +268,7 @@ async def test_a_beat_that_fails_rests_and_intake_goes_on(
     for _ in range(5):
         await app.worker._beat(0)
     assert len(tried) == 1
-    assert app.worker.shard(0) is not first, "taken up anew from what is stored"
+    assert app.worker._take_up(0) is not first, "taken up anew from what is stored"
     assert "tried again in a minute" in caplog.text
     assert "ZeroDivisionError: on purpose" in caplog.text
     app.worker._resting[0] -= REST

@@ -1,0 +1,56 @@
+"""Before a worker consumes anything: the profile directory is brought into force, and the aliases are learned."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import orjson
+
+from schemas.topics import ACCOUNT_STATE, ALIASES, PROFILES
+from stream.agents.activation import activation, in_force
+from stream.agents.memory import read_format
+from stream.agents.table import partition_key
+from stream.identity import Aliases
+from stream.profiles import LoadedProfile
+from stream.scoring.state import StateTooNew
+from stream.settings import Settings
+from stream.topology import open_log
+from stream.transports.errors import LogTooNew
+from stream.transports.log import EmbeddedLog
+
+log = logging.getLogger("tierline")
+
+
+def bring_into_force(settings: Settings, profiles: Sequence[LoadedProfile], now: int) -> None:
+    """Appends what the profile directory changes. Blocks.
+
+    Raises LogError, also for a state that a newer release wrote, and ProfileErrors; then nothing was appended.
+    """
+    with open_log(settings) as opened:
+        if isinstance(opened, EmbeddedLog):  # elsewhere recovery finds it out: there a look costs a whole read
+            _check_format(opened, settings)
+        rows = [(r.key or b"", r.value or b"") for r in opened.scan_latest(settings.topic(PROFILES))]
+        appends, told = activation(profiles, in_force(rows), settings, now)
+        opened.append(appends)
+    for sentence in told:
+        log.info(sentence)
+
+
+def learn_aliases(settings: Settings, aliases: Aliases) -> None:
+    """Reads which names stand for others by now. Blocks. Raises LogError."""
+    with open_log(settings) as opened:
+        rows = [(r.key, r.value) for r in opened.scan_latest(settings.topic(ALIASES))]
+    for key, value in rows:
+        if key and value:
+            aliases.add(key.decode(), orjson.loads(value)["canonical"])
+
+
+def _check_format(opened: EmbeddedLog, settings: Settings) -> None:
+    topic = settings.topic(ACCOUNT_STATE)
+    try:
+        for partition in range(settings.partitions):
+            for record in opened.read_key(topic, partition_key("clock", partition), partition=partition)[-1:]:
+                read_format(record.value)
+    except StateTooNew as error:
+        raise LogTooNew(f"{opened.path}: {error}.") from error

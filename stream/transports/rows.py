@@ -1,0 +1,141 @@
+"""The rows of a table, partition by partition: what is restored from a changelog and written once that is durable.
+
+Faust's own stores keep one mapping for all partitions, and go on holding those that have moved away. Here a partition
+is taken up and dropped as a whole, and knows up to where of its changelog it has everything: a kept or standby copy is
+brought up to date by the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+from faust.stores.base import Store
+from faust.types import TP, CollectionT
+
+from stream.transports.records import Record
+
+
+class Rows(Protocol):
+    """The rows of one partition. Only ``write`` and ``restore`` change them."""
+
+    end: int | None
+    """The changelog offset up to which everything is in; None before anything is."""
+
+    version: int
+    """Grows with every ``restore`` that brought something: what was derived from the rows before is void."""
+
+    def get(self, key: bytes, /) -> bytes | None: ...  # noqa: D102
+    def __getitem__(self, key: bytes, /) -> bytes: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def items(self) -> Any: ...  # noqa: D102
+
+    def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
+        """Takes in what is durable in the changelog (None: delete), which reaches up to ``end`` now."""
+        ...
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Takes in records of the changelog."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what is held in memory; what is on a disk stays."""
+        ...
+
+
+class MemoryRows(dict[bytes, bytes]):
+    """Rows in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end: int | None = None
+        self.version = 0
+
+    def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
+        """See ``Rows``."""
+        for key, value in rows.items():
+            if value is None:
+                self.pop(key, None)
+            else:
+                self[key] = value
+        if end is not None:
+            self.end = end
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """See ``Rows``."""
+        self.version += 1
+        self.write({record.key: record.value for record in records if record.key is not None}, records[-1].offset + 1)
+
+    def close(self) -> None:
+        """See ``Rows``."""
+        self.clear()
+        self.end = None
+
+
+class RowStore(Store, MutableMapping[bytes, bytes]):  # type: ignore[type-arg]
+    """Faust's store over the rows of the partitions that this worker has, as owner or standby.
+
+    Faust reads it as one mapping; the agents take a partition's ``rows`` and write those.
+    """
+
+    def __init__(self, url: Any, app: Any, table: CollectionT, **options: Any) -> None:
+        super().__init__(url, app, table, **options)
+        self._parts: dict[int, Rows] = {}
+
+    def new_rows(self, partition: int) -> Rows:  # noqa: ARG002  stores with a place on the disk need it
+        """Rows for a partition that is taken up."""
+        return MemoryRows()
+
+    def rows(self, partition: int) -> Rows:
+        """The rows of a partition, taken up if they are not yet."""
+        found = self._parts.get(partition)
+        if found is None:
+            found = self._parts[partition] = self.new_rows(partition)
+        return found
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """The last changelog offset that is in, or None."""
+        part = self._parts.get(tp.partition) or self.rows(tp.partition)
+        return None if part.end is None else part.end - 1
+
+    def keep_only(self, partitions: set[int]) -> None:
+        """Drops the partitions that are no longer here."""
+        for partition in self._parts.keys() - partitions:
+            self._parts.pop(partition).close()
+
+    def reset_state(self) -> None:
+        """Forgets everything."""
+        self.keep_only(set())
+
+    def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:
+        """Faust's way of restoring; ours is ``Rows.restore``."""
+        raise NotImplementedError
+
+    async def backup_partition(self, *_: Any, **__: Any) -> None:
+        """Rows are backed up by their changelog."""
+        raise NotImplementedError
+
+    def restore_backup(self, *_: Any, **__: Any) -> None:
+        """Rows come back from their changelog."""
+        raise NotImplementedError
+
+    def __getitem__(self, key: bytes) -> bytes:
+        for part in self._parts.values():
+            found = part.get(key)
+            if found is not None:
+                return found
+        raise KeyError(key)
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        raise TypeError("a row is written with its partition: rows(partition).write(...)")
+
+    def __delitem__(self, key: bytes) -> None:
+        raise TypeError("a row is deleted with its partition: rows(partition).write({key: None}, ...)")
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (key for key, _ in chain.from_iterable(part.items() for part in self._parts.values()))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts.values()))
