@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fast format soak bench publish lock clean
+.PHONY: help demo run test check fast format soak bench kafka kafka-clean publish lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ soak: $(READY) ## properties with many more examples, and hundreds of kills
 
 bench: $(READY) ## microseconds of a step, bytes of a state
 	$(BIN)/python ops/bench/step.py
+
+kafka: $(READY) ## a Kafka broker of your own, until Ctrl-C; `make kafka-clean` forgets its records
+	@$(BIN)/python -m ops.kafka
+
+kafka-clean:
+	rm -rf .kafka/data
 
 publish: $(READY) ## write the generated JSON Schemas
 	$(BIN)/python -m schemas.publish

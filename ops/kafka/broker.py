@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import guard
-from .jars import HERE, jars, java
+from .jars import HERE, HOW, JAVA_AT_LEAST, Missing, jars, java
 from .settings import text
 
 HEAP = ("-Xms64m", "-Xmx512m")
@@ -35,6 +35,7 @@ class Broker:
         self.log = folder / "log.txt"
         self._properties = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._said = 0  # how long the log was when it was started last
 
     @property
@@ -49,15 +50,18 @@ class Broker:
         self._properties.write_text(text({**properties, "log.dirs": str(self.data)}))
 
     def format(self, cluster: str, options: Sequence[str] = ()) -> None:
-        """Make the data folder ready, unless it is already. Raises `Failed`."""
+        """Make the data folder ready, unless it is already. Raises `Failed`, `Missing`."""
         if (self.data / "meta.properties").exists():
             return
         command = [*_java(self.folder), "kafka.tools.StorageTool", "format", "--cluster-id", cluster]
         done = subprocess.run(  # noqa: S603  our own arguments
             [*command, "--config", str(self._properties), *options], capture_output=True, text=True, check=False
         )
+        said = (done.stdout + done.stderr).strip()[-2000:]
+        if "UnsupportedClassVersionError" in said:
+            raise Missing(f"{java()} is older than Java {JAVA_AT_LEAST}, which Kafka needs: {HOW}")
         if done.returncode:
-            raise Failed(f"Kafka could not format {self.data}:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+            raise Failed(f"Kafka could not format {self.data}:\n{said}")
 
     def start(self, owner: int | None = None) -> None:
         """Begin; it ends with process `owner` (this one), however that ends."""
@@ -71,7 +75,7 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for us; we stop it in order
             )
-        subprocess.Popen(  # noqa: S603  our own arguments
+        self._guard = subprocess.Popen(  # noqa: S603  our own arguments
             [sys.executable, "-I", "-S", guard.__file__, str(owner or os.getpid()), str(self._process.pid)],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -109,12 +113,18 @@ class Broker:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._reap()
 
     def kill(self) -> None:
         """As a crash: SIGKILL, no word to anyone. Its data folder stays."""
         self.signal(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
+        self._reap()
+
+    def _reap(self) -> None:
+        """Both have ended, or are about to."""
+        for process in (self._process, self._guard):
+            if process is not None:
+                process.wait()
 
     def signal(self, number: signal.Signals) -> None:
         """Any signal, for instance SIGSTOP and SIGCONT."""

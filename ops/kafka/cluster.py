@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,23 +23,30 @@ from kafka import KafkaAdminClient  # type: ignore[import-untyped,unused-ignore]
 from kafka.errors import KafkaError  # type: ignore[import-untyped,unused-ignore]
 
 from .broker import Broker, Failed
+from .certificates import Certificates
 from .ports import HOST, Port
+from .security import EVERY, NONE, SCRAM
 from .settings import QUICK, shared
 
 START_SECONDS = 60
+OPEN = "open"  # the listener that demands nothing, for the brokers among themselves too
+CONTROLLER = "CONTROLLER"
 
 
 class Cluster:
     """One or three brokers that are controllers too (KRaft), on the loopback.
 
-    `settings` are broker settings on top of ours. A folder that a cluster has used before goes on with its data.
-    With `owner` the brokers live as long as that process instead of this one, and `stop` is for whoever wants to.
+    Clients connect without TLS or passwords, and, for every name of `security` (of `ops.kafka.security.EVERY`), on a
+    listener of its own that demands just that. `settings` are broker settings on top of ours. A folder that a cluster
+    has used before goes on with its data. With `owner` the brokers live as long as that process instead of this one.
+    `ports` are those of a cluster that runs already, or wanted ones; all of them, or those of the clients.
     """
 
     def __init__(
         self,
         folder: Path,
         brokers: int = 1,
+        security: str | Sequence[str] = (),
         *,
         settings: Mapping[str, str] | None = None,
         owner: int | None = None,
@@ -49,43 +55,50 @@ class Cluster:
         self.folder = folder
         self.size = brokers
         self.brokers = [Broker(number, folder / f"broker-{number}") for number in range(1, brokers + 1)]
+        self.certificates = Certificates(folder / "certificates")
+        names = [security] if isinstance(security, str) else security
+        self._listeners = {OPEN: NONE, **{name: EVERY[name] for name in names}}
+        self._default = names[0] if names else OPEN
         self._settings = dict(settings or {})
         self._owner = owner
-        self._kept = [Port() for _ in range(3 * brokers - len(ports))]
+        self._kept = [Port() for _ in range(brokers * (1 + len(self._listeners)) - len(ports))]
         self.ports = (*ports, *(port.number for port in self._kept))
-        self._clients = self.ports[:brokers]
-        self._inner = self.ports[brokers : 2 * brokers]
-        self._controllers = self.ports[2 * brokers :]
+        groups = [self.ports[at : at + brokers] for at in range(0, len(self.ports), brokers)]
+        self._ports = dict(zip([*self._listeners, CONTROLLER], groups, strict=True))
 
     @property
     def bootstrap(self) -> str:
         """Where clients connect: ``127.0.0.1:port``, of three brokers separated by commas."""
-        return _addresses(self._clients)
-
-    @property
-    def inside(self) -> str:
-        """A second listener without TLS or passwords, for the brokers among themselves and for looking behind."""
-        return _addresses(self._inner)
+        return self.address()
 
     @property
     def url(self) -> str:
         """The same as TIERLINE_BROKER has it."""
         return f"kafka://{self.bootstrap}"
 
-    def environment(self) -> dict[str, str]:
-        """The TIERLINE_ variables with which one gets in."""
-        return {"TIERLINE_BROKER": self.url}
+    def address(self, security: str | None = None) -> str:
+        """Where clients connect that meet `security`; the first that the cluster was made with, unless told."""
+        return ",".join(f"{HOST}:{port}" for port in self._ports[security or self._default])
 
-    def client(self) -> dict[str, Any]:
+    def environment(self, security: str | None = None) -> dict[str, str]:
+        """The TIERLINE_ variables with which one gets in."""
+        told = self._listeners[security or self._default].environment(self.certificates)
+        return {"TIERLINE_BROKER": f"kafka://{self.address(security)}", **told}
+
+    def client(self, security: str | None = None) -> dict[str, Any]:
         """The keyword arguments with which a client of kafka-python gets in."""
-        return {"bootstrap_servers": self.bootstrap.split(",")}
+        told = self._listeners[security or self._default].client(self.certificates)
+        return {"bootstrap_servers": self.address(security).split(","), **told}
 
     def start(self) -> Self:
         """Begin all brokers and wait until they answer. Raises `Failed` or `Missing`."""
         cluster = self._identity()
+        users = [word for user in SCRAM for word in ("--add-scram", user)] if len(self._listeners) > 1 else []
+        if any(security.tls for security in self._listeners.values()):
+            self.certificates.make()
         for broker in self.brokers:
             broker.write(self._properties(broker.number))
-            broker.format(cluster)
+            broker.format(cluster, users)
         for broker in self.brokers:
             broker.start(self._owner)
         try:
@@ -101,6 +114,12 @@ class Cluster:
             broker.end()
         for broker in self.brokers:
             broker.gone()
+
+    def discard(self) -> None:
+        """Kill all brokers and give the ports back: the quick end of a cluster whose data nobody will need."""
+        for broker in self.brokers:
+            broker.kill()
+        self.close()
 
     def close(self) -> None:
         """Stop, and give the ports back."""
@@ -138,19 +157,22 @@ class Cluster:
         return identity
 
     def _properties(self, number: int) -> dict[str, str]:
-        clients, inner, controller = (
-            f"{HOST}:{ports[number - 1]}" for ports in (self._clients, self._inner, self._controllers)
-        )
-        voters = ",".join(f"{at}@{HOST}:{port}" for at, port in enumerate(self._controllers, 1))
+        at = {name: f"{HOST}:{ports[number - 1]}" for name, ports in self._ports.items()}
+        voters = ",".join(f"{voter}@{HOST}:{port}" for voter, port in enumerate(self._ports[CONTROLLER], 1))
+        protocols = {CONTROLLER: "PLAINTEXT", **{name: made.protocol for name, made in self._listeners.items()}}
+        demands: dict[str, str] = {}
+        for name, made in self._listeners.items():
+            demands |= made.properties(name, self.certificates)
         return {
             "node.id": str(number),
             "process.roles": "broker,controller",
             "controller.quorum.voters": voters,
-            "controller.listener.names": "CONTROLLER",
-            "inter.broker.listener.name": "INSIDE",
-            "listeners": f"CLIENTS://{clients},INSIDE://{inner},CONTROLLER://{controller}",
-            "advertised.listeners": f"CLIENTS://{clients},INSIDE://{inner}",
-            "listener.security.protocol.map": "CLIENTS:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.listener.names": CONTROLLER,
+            "inter.broker.listener.name": OPEN,
+            "listeners": ",".join(f"{name}://{address}" for name, address in at.items()),
+            "advertised.listeners": ",".join(f"{name}://{at[name]}" for name in self._listeners),
+            "listener.security.protocol.map": ",".join(f"{name}:{word}" for name, word in protocols.items()),
+            **demands,
             **shared(self.size),
             **QUICK,
             **self._settings,
@@ -170,7 +192,7 @@ class Cluster:
     def living(self) -> set[int]:
         """The numbers of the brokers that clients are told of just now."""
         try:
-            admin = KafkaAdminClient(bootstrap_servers=self.inside.split(","), bootstrap_timeout_ms=2000)
+            admin = KafkaAdminClient(bootstrap_servers=self.address(OPEN).split(","), bootstrap_timeout_ms=2000)
         except KafkaError:
             return set()
         try:
@@ -179,12 +201,3 @@ class Cluster:
             return set()
         finally:
             admin.close()
-
-
-def _addresses(ports: Sequence[int]) -> str:
-    return ",".join(f"{HOST}:{port}" for port in ports)
-
-
-def run_owner() -> int:
-    """The process that a cluster shared by all workers of a test run belongs to: their common parent."""
-    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()

@@ -39,7 +39,7 @@ QUICK: Mapping[str, str] = {
     "log.index.size.max.bytes": "1048576",
     "group.min.session.timeout.ms": "1000",  # how soon a killed worker's partitions may move
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-    "broker.session.timeout.ms": "3000",  # how soon a killed broker counts as lost
+    "broker.session.timeout.ms": "2000",  # how soon a killed broker counts as lost
     "broker.heartbeat.interval.ms": "500",
 }
 

@@ -1,20 +1,23 @@
-"""The harness of the tests is the one of `make kafka`: `ops/kafka`."""
+"""Brokers for tests. How one is run is told in `ops/kafka`, which `make kafka` uses too."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ops.kafka.broker import Broker, Failed
-from ops.kafka.cluster import Cluster, run_owner
+from ops.kafka.cluster import Cluster
 from ops.kafka.jars import Missing, jars, java
+from ops.kafka.security import EVERY
 
-__all__ = ["Broker", "Cluster", "Failed", "Missing", "heal", "needed", "shared_cluster"]
+__all__ = ["EVERY", "Broker", "Cluster", "Failed", "Missing", "heal", "needed", "shared_cluster"]
+
+REQUIRED = ("CI", "KAFKA_TESTS")  # where one of these is set, no Kafka is a failure
 
 
 def needed() -> None:
@@ -23,11 +26,10 @@ def needed() -> None:
         java()
         jars()
     except Missing as missing:
-        (pytest.fail if os.environ.get("CI") else skip)(f"no Kafka: {missing}")
-
-
-def skip(why: str) -> None:
-    pytest.skip(" ".join(why.split()))
+        why = " ".join(f"no Kafka: {missing}".split())
+        if any(map(os.environ.get, REQUIRED)):
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
 
 
 def heal(cluster: Cluster) -> Cluster:
@@ -38,7 +40,7 @@ def heal(cluster: Cluster) -> Cluster:
     return cluster
 
 
-def shared_cluster(folder: Path, make: Callable[..., Cluster] = Cluster) -> Cluster:
+def shared_cluster(folder: Path, security: Sequence[str] = ()) -> Cluster:
     """The one broker of a whole test run: started by whoever asks first, ended with the run.
 
     The others get an object that knows its ports, and neither starts nor ends anything.
@@ -48,9 +50,14 @@ def shared_cluster(folder: Path, make: Callable[..., Cluster] = Cluster) -> Clus
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if note.exists():
-            found = make(folder, ports=tuple(json.loads(note.read_text())))
+            found = Cluster(folder, 1, security, ports=tuple(json.loads(note.read_text())))
             if found.living():
                 return found
-        cluster = make(folder, owner=run_owner()).start()
+        cluster = Cluster(folder, 1, security, owner=run_owner()).start()
         note.write_text(json.dumps(cluster.ports))
         return cluster
+
+
+def run_owner() -> int:
+    """The process of the whole test run: the parent of all xdist workers, or this one."""
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()

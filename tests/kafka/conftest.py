@@ -4,37 +4,52 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.kafka.cluster import Cluster, heal, needed, shared_cluster
+from tests.kafka.cluster import EVERY, Cluster, heal, needed, shared_cluster
 
 
 @pytest.fixture(scope="session")
 def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One broker for the whole run, all xdist workers together. Keep apart by topic prefix; do not kill it."""
+    yield from _of_the_run(tmp_path_factory, "kafka")
+
+
+@pytest.fixture(scope="session")
+def secure_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The same with a listener for each way of `EVERY` to demand who one is: `cluster.environment("tls-plain")`."""
+    yield from _of_the_run(tmp_path_factory, "kafka-secure", tuple(EVERY))
+
+
+def _of_the_run(factory: pytest.TempPathFactory, name: str, security: Sequence[str] = ()) -> Iterator[Cluster]:
     needed()
-    base = tmp_path_factory.getbasetemp()
+    base = factory.getbasetemp()
     together = "PYTEST_XDIST_WORKER" in os.environ
-    cluster = shared_cluster((base.parent if together else base) / "kafka")
+    cluster = shared_cluster((base.parent if together else base) / name, security)
     yield cluster
     if not together:  # else it ends with the run, which has other workers still
-        cluster.close()
+        cluster.discard()
 
 
 @pytest.fixture(scope="module")
 def _one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     needed()
-    with Cluster(tmp_path_factory.mktemp("kafka-one")) as cluster:
-        yield cluster
+    yield from _discarded(Cluster(tmp_path_factory.mktemp("kafka-one")))
 
 
 @pytest.fixture(scope="module")
 def _three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     needed()
-    with Cluster(tmp_path_factory.mktemp("kafka-three"), brokers=3) as cluster:
-        yield cluster
+    yield from _discarded(Cluster(tmp_path_factory.mktemp("kafka-three"), brokers=3))
+
+
+def _discarded(cluster: Cluster) -> Iterator[Cluster]:
+    try:
+        yield cluster.start()
+    finally:
+        cluster.discard()
 
 
 @pytest.fixture
