@@ -30,8 +30,8 @@ from stream.reading import open_imports, open_to_read
 from stream.settings import PREFIX, Settings, SettingsError, load_settings, origins, unknown_variables
 from stream.topology import group_of, partitions_of
 from stream.transports.errors import LogError, explained
-from stream.transports.log import EmbeddedLog
 from stream.transports.logfile import FORMAT_VERSION
+from stream.transports.seam import Log
 
 Status = Literal["ok", "warn", "fail"]
 GIB = 1 << 30
@@ -185,9 +185,9 @@ def contents(settings: Settings) -> Iterator[Finding]:
         yield Finding("log", "content", "fail", *_halves(str(error)))
 
 
-def _shape(log: EmbeddedLog, settings: Settings) -> Iterator[Finding]:
+def _shape(log: Log, settings: Settings) -> Iterator[Finding]:
     topic = settings.topic(SIGNALS)
-    topics = log.topics()
+    topics = list(log.topics())
     if topic not in topics:
         there = f" It has {', '.join(sorted(topics)[:3])}…" if topics else ""
         mend = "set TIERLINE_TOPIC_PREFIX to the prefix it was made with" if topics else "`tierline run` makes them"
@@ -199,7 +199,7 @@ def _shape(log: EmbeddedLog, settings: Settings) -> Iterator[Finding]:
         yield Finding("log", "partitions", "fail", f"the log has {found}, the setting is {wanted}", mend)
 
 
-def _lag(log: EmbeddedLog, settings: Settings) -> Iterator[Finding]:
+def _lag(log: Log, settings: Settings) -> Iterator[Finding]:
     running = worker_of(settings.path) is not None
     waiting: dict[str, int] = {}
     for name in (SIGNALS, *INTAKE):
@@ -217,12 +217,12 @@ def _lag(log: EmbeddedLog, settings: Settings) -> Iterator[Finding]:
     yield Finding("log", "lag", "warn", f"records not read yet: {told}", mend if running else "start one: tierline run")
 
 
-def _imports(log: EmbeddedLog, settings: Settings) -> Iterator[Finding]:
+def _imports(log: Log, settings: Settings) -> Iterator[Finding]:
     since = open_imports(log, settings)
     if not since:
         yield Finding("log", "imports", "ok", "none is open")
         return
-    who, begun = importer(log.path), format_time(min(since.values()))
+    who, begun = importer(settings.path), format_time(min(since.values()))
     if who is not None and who.alive:
         yield Finding("log", "imports", "ok", f"one is running since {begun}: {who}")
         return
@@ -232,10 +232,10 @@ def _imports(log: EmbeddedLog, settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _clock(log: EmbeddedLog) -> Iterator[Finding]:
+def _clock(log: Log) -> Iterator[Finding]:
     now, newest = log.clock(), 0
-    for topic, about in log.topics().items():
-        for partition in range(len(about.parts)):
+    for topic in log.topics():
+        for partition in range(log.partitions(topic)):
             last = log.last(topic, partition)
             if last is not None:
                 newest = max(newest, *(record.timestamp_ms for record in log.read(topic, partition, last, 1)), 0)
@@ -254,7 +254,7 @@ def profiles(settings: Settings) -> Iterator[Finding]:
     yield from _profiles(settings, None)
 
 
-def _profiles(settings: Settings, log: EmbeddedLog | None) -> Iterator[Finding]:
+def _profiles(settings: Settings, log: Log | None) -> Iterator[Finding]:
     path = settings.profiles
     if not path.exists():
         mend = "create it with a profile in it, or set TIERLINE_PROFILES"

@@ -18,8 +18,8 @@ from typing import IO
 from stream.holding import Holder, named_in
 from stream.settings import Settings
 from stream.transports.errors import LogError, LogReadOnly
-from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append
+from stream.transports.seam import Log
 from stream.wire import MarkKind, base36, encode_mark
 
 
@@ -40,10 +40,10 @@ def importer(log: Path) -> Holder | None:
 class Import:
     """An open import. ``close`` it, also after an error: else the log waits for one that does."""
 
-    def __init__(self, log: EmbeddedLog, settings: Settings) -> None:
+    def __init__(self, log: Log, settings: Settings) -> None:
         """Takes the lock and appends an open mark to every partition. Raises ImportRunning, or a LogError."""
         self._log, self._settings = log, settings
-        self._file = _locked(log.path)
+        self._file = _locked(settings.path)
         started = log.clock()
         self.id = f"import/{base36(started)}/{base36(os.getpid())}"
         self.takes_over = self._named()

@@ -18,22 +18,23 @@ import orjson
 from stream.identity import Aliases
 from stream.scoring.values import Signal
 from stream.settings import Settings
-from stream.transports.log import EmbeddedLog
+from stream.topology import connect
 from stream.transports.records import Record, partition_for
+from stream.transports.seam import Log
 from stream.wire import Incoming, decode, read_mark
 
 _CHUNK = 500
 
 
-def open_to_read(settings: Settings) -> EmbeddedLog:
+def open_to_read(settings: Settings) -> Log:
     """The installation's log, which must be there. Raises LogError, which says what to do."""
-    return EmbeddedLog(settings.path, create=False)
+    return connect(settings, create=False)
 
 
 # Scores
 
 
-def scored(log: EmbeddedLog, settings: Settings) -> Iterator[dict[str, Any]]:
+def scored(log: Log, settings: Settings) -> Iterator[dict[str, Any]]:
     """``data`` of the latest score of every account, in no order, without those that are old names of others by now."""
     older = {record.key for record in log.scan_latest(settings.topic("aliases")) if record.value}
     for record in log.scan_latest(settings.topic("account-scores")):
@@ -42,13 +43,13 @@ def scored(log: EmbeddedLog, settings: Settings) -> Iterator[dict[str, Any]]:
             yield document
 
 
-def score_of(log: EmbeddedLog, settings: Settings, account: str) -> dict[str, Any] | None:
+def score_of(log: Log, settings: Settings, account: str) -> dict[str, Any] | None:
     """``data`` of the latest score of an account; ``None`` where there is none."""
     record = log.last_by_key(settings.topic("account-scores"), account.encode())
     return None if record is None else _data(record)
 
 
-def changes_of(log: EmbeddedLog, settings: Settings, account: str) -> list[dict[str, Any]]:
+def changes_of(log: Log, settings: Settings, account: str) -> list[dict[str, Any]]:
     """``data`` of every tier change of an account, oldest first, each once."""
     found: dict[str, dict[str, Any]] = {}
     for record in log.read_key(settings.topic("tier-changes"), account.encode()):
@@ -58,7 +59,7 @@ def changes_of(log: EmbeddedLog, settings: Settings, account: str) -> list[dict[
     return list(found.values())
 
 
-def signals_of(log: EmbeddedLog, settings: Settings, account: str, aliases: Aliases) -> list[tuple[int, Signal]]:
+def signals_of(log: Log, settings: Settings, account: str, aliases: Aliases) -> list[tuple[int, Signal]]:
     """(record time, signal) of everything the log still has of an account, in the order of the log."""
     found = []
     for record in log.read_key(settings.topic("signals"), account.encode()):
@@ -90,7 +91,7 @@ def _data(record: Record) -> dict[str, Any] | None:
 # Profiles
 
 
-def profiles_in_force(log: EmbeddedLog, settings: Settings) -> dict[tuple[str, str], dict[str, Any]]:
+def profiles_in_force(log: Log, settings: Settings) -> dict[tuple[str, str], dict[str, Any]]:
     """What is in force, by (profile, mode): ``profile`` (the document), ``digest``, ``activated_at``."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for record in log.scan_latest(settings.topic("profiles")):
@@ -162,7 +163,7 @@ class Wanted:
         return self.source is None or document["sender"]["source"] == self.source
 
 
-def rejected(log: EmbeddedLog, settings: Settings, wanted: Wanted) -> Iterator[Rejected]:
+def rejected(log: Log, settings: Settings, wanted: Wanted) -> Iterator[Rejected]:
     """Every rejected record that is meant, partition by partition, oldest first."""
     topic = settings.topic("rejected")
     for partition in range(log.partitions(topic)):
@@ -176,7 +177,7 @@ def rejected(log: EmbeddedLog, settings: Settings, wanted: Wanted) -> Iterator[R
                     yield Rejected(partition, record.offset, record.timestamp_ms, document)
 
 
-def rejected_at(log: EmbeddedLog, settings: Settings, id_: str) -> Rejected | None:
+def rejected_at(log: Log, settings: Settings, id_: str) -> Rejected | None:
     """The rejected record of that id; ``None`` where there is none. Raises ValueError for what is no id."""
     partition, _, offset = id_.partition(":")
     if not (partition.isascii() and partition.isdecimal() and offset.isascii() and offset.isdecimal()):
@@ -194,7 +195,7 @@ def rejected_at(log: EmbeddedLog, settings: Settings, id_: str) -> Rejected | No
 # Imports
 
 
-def open_imports(log: EmbeddedLog, settings: Settings) -> dict[int, int]:
+def open_imports(log: Log, settings: Settings) -> dict[int, int]:
     """Since when (epoch ms) an import is open, by partition of ``signals``. Reads all of it."""
     topic = settings.topic("signals")
     found: dict[int, int] = {}
@@ -211,7 +212,7 @@ def open_imports(log: EmbeddedLog, settings: Settings) -> dict[int, int]:
     return found
 
 
-def waiting_of(log: EmbeddedLog, settings: Settings, account: str) -> int:
+def waiting_of(log: Log, settings: Settings, account: str) -> int:
     """How many records of an account ``signals`` holds, scored or not."""
     topic, key = settings.topic("signals"), account.encode()
     return len(log.read_key(topic, key, partition=partition_for(key, log.partitions(topic))))

@@ -15,8 +15,8 @@ from schemas.topics import INTAKE, SIGNALS
 from stream.reading import Rejected
 from stream.sending import Sender
 from stream.settings import Settings
-from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append, partition_for
+from stream.transports.seam import Log
 from stream.wire import Refusal, decode
 
 AHEAD = 600_000
@@ -35,7 +35,7 @@ class Fate:
 class Resender:
     """Decides record by record; ``flush`` makes those that are sent durable."""
 
-    def __init__(self, log: EmbeddedLog, settings: Settings) -> None:
+    def __init__(self, log: Log, settings: Settings) -> None:
         self._log, self._settings = log, settings
         self._sender = Sender(log, settings)
         self._batch: list[Append] = []

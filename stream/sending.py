@@ -15,8 +15,8 @@ from schemas.times import format_time
 from stream.identity import Aliases, AliasLoop
 from stream.settings import Settings
 from stream.topology import group_of
-from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append, partition_for
+from stream.transports.seam import Log
 from stream.wire import Incoming, Refusal, decode, encode_signal
 
 BATCH_RECORDS = 4_096
@@ -24,7 +24,7 @@ BATCH_BYTES = 4 << 20
 _CHUNK = 1_000
 
 
-def known_aliases(log: EmbeddedLog, settings: Settings) -> Aliases:
+def known_aliases(log: Log, settings: Settings) -> Aliases:
     """Aliases as the log has them: those in force, and those that wait for a worker to take them in."""
     aliases = Aliases()
     for record in log.scan_latest(settings.topic("aliases")):
@@ -58,7 +58,7 @@ class Sender:
     never goes back.
     """
 
-    def __init__(self, log: EmbeddedLog, settings: Settings, *, importing: bool = False) -> None:
+    def __init__(self, log: Log, settings: Settings, *, importing: bool = False) -> None:
         self.sent: Counter[str] = Counter()
         self._log = log
         self._importing = importing

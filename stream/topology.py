@@ -1,10 +1,12 @@
-"""Which topics an installation has, and making them on an embedded log."""
+"""Which topics an installation has, and opening its log."""
 
 from __future__ import annotations
 
 from schemas.topics import TOPICS
 from stream.settings import Settings
+from stream.transports.errors import TopicMismatch, UnknownTopic
 from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 GROUP = "tierline"
 
@@ -23,14 +25,64 @@ def partitions_of(settings: Settings, name: str) -> int:
     return settings.partitions if TOPICS[name].partitions == "scaled" else 1
 
 
-def open_log(settings: Settings, *, create: bool = True) -> EmbeddedLog:
-    """The installation's embedded log, with every topic declared.
+def connect(settings: Settings, *, create: bool = True) -> Log:
+    """The installation's log as it is, its topics not looked at. A file is created where `create` says so.
 
-    Raises LogError where the file cannot be used, or was made with another number of partitions.
+    Raises LogError where it cannot be used; of Kafka that shows when something is asked of it.
     """
-    log = EmbeddedLog(settings.path, create=create)
+    if settings.embedded:
+        return EmbeddedLog(settings.path, create=create)
+    from stream.transports.kafka_connection import Connection
+    from stream.transports.kafka_log import KafkaLog
+
+    return KafkaLog(Connection.of(settings), group=group_of(settings))
+
+
+def open_log(settings: Settings, *, create: bool = True) -> Log:
+    """The installation's log with every topic: in a file they are made, on Kafka they must be there.
+
+    Raises LogError where it cannot be used, a topic is missing, or has another number of partitions.
+    """
+    log = connect(settings, create=create)
+    try:
+        if isinstance(log, EmbeddedLog):
+            _declare(log, settings)
+        else:
+            check_topics(log, settings)
+    except BaseException:
+        log.close()
+        raise
+    return log
+
+
+def _declare(log: EmbeddedLog, settings: Settings) -> None:
     for name, topic in TOPICS.items():
         log.create_topic(
             settings.topic(name), partitions_of(settings, name), compact=topic.compacted, retention_ms=topic.retention
         )
-    return log
+
+
+def check_topics(log: Log, settings: Settings) -> None:
+    """Raises UnknownTopic or TopicMismatch where the topics are not those of this installation."""
+    there = set(log.topics())
+    missing = [settings.topic(name) for name in TOPICS if settings.topic(name) not in there]
+    if missing:
+        which = "no topic of this installation" if len(missing) == len(TOPICS) else f"no topic {', '.join(missing)}"
+        prefix = f" (TIERLINE_TOPIC_PREFIX is {settings.topic_prefix!r})" if settings.topic_prefix else ""
+        raise UnknownTopic(f"{log.name}: there is {which}{prefix}. `tierline topics create` makes what is missing.")
+    for name in TOPICS:
+        found, wanted = log.partitions(settings.topic(name)), partitions_of(settings, name)
+        if found != wanted:
+            raise TopicMismatch(f"{log.name}: topic {settings.topic(name)!r} {_counted(settings, name, found)}")
+
+
+def _counted(settings: Settings, name: str, found: int) -> str:
+    """What to do about a topic with another number of partitions than it should have."""
+    wanted = partitions_of(settings, name)
+    told = f"has {found} partition{'' if found == 1 else 's'}, not {wanted}."
+    if TOPICS[name].partitions == "one":
+        return f"{told} It keeps one order: delete it while it is empty, then `tierline topics create`."
+    return (
+        f"{told} All topics of an installation have the same number, and it is fixed: it says where each account lives."
+        f" Set TIERLINE_PARTITIONS={found} if that is their number; to have another, move to new topics."
+    )

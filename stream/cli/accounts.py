@@ -15,7 +15,7 @@ from stream.holding import worker_of
 from stream.reading import open_to_read, scored
 from stream.scoring.values import DISQUALIFIED
 from stream.settings import Settings, load_settings
-from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 SHOWN = 50
 ROOMY, USUAL, LEAST = 110, 76, 60
@@ -144,7 +144,7 @@ def _next(row: Row) -> str:
     return f"{row['next_tier'] or 'other tier'}, {day(row['next_transition_at'])}"
 
 
-def _nobody(log: EmbeddedLog, settings: Settings, seen: _Seen, tier: str | None) -> str:
+def _nobody(log: Log, settings: Settings, seen: _Seen, tier: str | None) -> str:
     if seen.accounts and tier is not None:
         tiers = ", ".join(clean(name) for name in sorted(seen.tiers))
         return f"No account is in tier {tier}. Tiers with accounts: {tiers}."

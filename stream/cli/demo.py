@@ -30,7 +30,7 @@ from stream.settings import Settings, load_settings
 from stream.sources.formats import FORMATS, detect
 from stream.sources.simulated import Market, simulate
 from stream.topology import group_of, open_log
-from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 DAY = 86_400_000
 QUIET = 6
@@ -132,7 +132,7 @@ def _run(console: Console, settings: Settings, feed: Feed, market: Market | None
 
 
 def _watch(
-    console: Console, settings: Settings, feed: Feed, log: EmbeddedLog, check_worker: Callable[[], None]
+    console: Console, settings: Settings, feed: Feed, log: Log, check_worker: Callable[[], None]
 ) -> tuple[list[dict[str, Any]], float]:
     """Show the work until all of it is done; the tier changes, and when the last signal was processed."""
     tail = Tail(log, settings.topic(TIER_CHANGES), settings.partitions)
@@ -162,12 +162,12 @@ def _tier(data: dict[str, Any], profile: str) -> str:
     return tier
 
 
-def _scores(log: EmbeddedLog, settings: Settings) -> int:
+def _scores(log: Log, settings: Settings) -> int:
     topic = settings.topic(ACCOUNT_SCORES)
     return sum(log.end(topic, partition) for partition in range(settings.partitions))
 
 
-def _rejected(log: EmbeddedLog, settings: Settings) -> Counter[str]:
+def _rejected(log: Log, settings: Settings) -> Counter[str]:
     topic = settings.topic(REJECTED)
     tail = Tail(log, topic, settings.partitions, whole=True)
     return Counter(document["reason"] for document in tail.read())
@@ -194,7 +194,7 @@ def _next(console: Console, settings: Settings, ledger: Ledger) -> None:
 class Tail:
     """Follows a topic of JSON documents; for events, their ``data``."""
 
-    def __init__(self, log: EmbeddedLog, topic: str, partitions: int, *, whole: bool = False) -> None:
+    def __init__(self, log: Log, topic: str, partitions: int, *, whole: bool = False) -> None:
         self._log, self._topic, self._whole = log, topic, whole
         self._offsets = dict.fromkeys(range(partitions), 0)
 

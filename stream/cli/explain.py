@@ -28,7 +28,7 @@ from stream.reading import (
 )
 from stream.sending import known_aliases
 from stream.settings import Settings, load_settings
-from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 DAY = 86_400_000
 SAMPLES = 181
@@ -78,7 +78,7 @@ def command(account: str, profile: str | None, days: int, broker: str | None, *,
         print_account(console(), found, days)
 
 
-def _find(log: EmbeddedLog, settings: Settings, asked: str) -> Account:
+def _find(log: Log, settings: Settings, asked: str) -> Account:
     aliases = known_aliases(log, settings)
     try:
         name = aliases.resolve(canonical_account(asked))
@@ -95,7 +95,7 @@ def _find(log: EmbeddedLog, settings: Settings, asked: str) -> Account:
     return found
 
 
-def _fill(log: EmbeddedLog, settings: Settings, found: Account, days: int) -> None:
+def _fill(log: Log, settings: Settings, found: Account, days: int) -> None:
     """The curves, under the profiles in force."""
     now = time.time_ns() // 1_000_000
     as_of = parse_time(found.score["as_of"])
@@ -129,7 +129,7 @@ def _document(found: Account) -> dict[str, Any]:
     }
 
 
-def _unknown(log: EmbeddedLog, settings: Settings, asked: str, name: str) -> str:
+def _unknown(log: Log, settings: Settings, asked: str, name: str) -> str:
     waiting = waiting_of(log, settings, name)
     if waiting:
         what = "a worker is reading" if worker_of(settings.path) else "start `tierline run`"
@@ -137,7 +137,7 @@ def _unknown(log: EmbeddedLog, settings: Settings, asked: str, name: str) -> str
     return f"nothing is known of {name}.{_meant(log, settings, asked)}"
 
 
-def _meant(log: EmbeddedLog, settings: Settings, asked: str) -> str:
+def _meant(log: Log, settings: Settings, asked: str) -> str:
     found = nearest(asked, scored(log, settings))
     if not found:
         return " `tierline accounts` lists those that are known."

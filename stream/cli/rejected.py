@@ -20,7 +20,7 @@ from stream.holding import worker_of
 from stream.reading import Rejected, Wanted, open_to_read, rejected, rejected_at
 from stream.resending import Fate, Resender, readable
 from stream.settings import Settings, load_settings
-from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 SHOWN = 20
 
@@ -138,7 +138,7 @@ def resend(
     sys.exit(0 if all(fate.to for fate in fates) else 1)
 
 
-def _the(log: EmbeddedLog, settings: Settings, id_: str) -> Rejected:
+def _the(log: Log, settings: Settings, id_: str) -> Rejected:
     try:
         found = rejected_at(log, settings, id_)
     except ValueError as error:

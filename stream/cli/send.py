@@ -24,7 +24,7 @@ from stream.sources.formats import FORMATS, detect
 from stream.sources.jsonl import not_lines
 from stream.topology import open_log
 from stream.transports.errors import LogError
-from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 
 @click.command("send")
@@ -84,7 +84,7 @@ def command(
         desk = stack.enter_context(Desk(rejects, quiet=as_json))
         log = stack.enter_context(open_log(settings))
         if not importing:
-            _mention_import(log)
+            _mention_import(settings)
         watch = stack.enter_context(Watch(desk.console))
         sender = Sender(log, settings, importing=importing)
         stopped = _send(inputs, desk, watch, sender, _import(log, settings) if importing else nullcontext())
@@ -141,7 +141,7 @@ def _send_one(one: Input, sender: Sender, desk: Desk, watch: Watch) -> None:
 
 
 @contextmanager
-def _import(log: EmbeddedLog, settings: Settings) -> Iterator[None]:
+def _import(log: Log, settings: Settings) -> Iterator[None]:
     opened = Import(log, settings)
     if opened.takes_over:
         click.echo("An earlier import did not end. This one takes its place, and will close it.", err=True)
@@ -166,8 +166,8 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _mention_import(log: EmbeddedLog) -> None:
-    found = importer(log.path)
+def _mention_import(settings: Settings) -> None:
+    found = importer(settings.path)
     if found is None:
         return
     if found.alive:

@@ -20,8 +20,8 @@ from stream.settings import Settings
 from stream.sources.formats import Format
 from stream.sources.report import Report
 from stream.sources.simulated import Market
-from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append, partition_for
+from stream.transports.seam import Log
 
 CHUNK = 2_000
 ALIAS = b'"tierline.signal.account_alias"'
@@ -49,13 +49,13 @@ class Feed:
     error: BaseException | None = None
     report: Report | None = None
 
-    def start(self, settings: Settings, log: EmbeddedLog) -> threading.Thread:
+    def start(self, settings: Settings, log: Log) -> threading.Thread:
         """Import everything in a thread of its own."""
         thread = threading.Thread(target=self._run, args=(settings, log), daemon=True)
         thread.start()
         return thread
 
-    def _run(self, settings: Settings, log: EmbeddedLog) -> None:
+    def _run(self, settings: Settings, log: Log) -> None:
         try:
             opened = Import(log, settings)
             try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from schemas.topics import INTAKE, SIGNALS
 from stream.settings import Settings
 from stream.topology import group_of, partitions_of
-from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 
 class WorkerFailed(RuntimeError):
@@ -52,7 +52,7 @@ def check(process: subprocess.Popen[bytes], output: Path) -> None:
         raise WorkerFailed("the worker ended by itself:\n" + "\n".join(tail))
 
 
-def lag(log: EmbeddedLog, settings: Settings) -> int:
+def lag(log: Log, settings: Settings) -> int:
     """Records that the worker has not processed yet."""
     waiting = 0
     for name in (SIGNALS, *INTAKE):
@@ -71,7 +71,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until_drained(log: EmbeddedLog, settings: Settings, process: subprocess.Popen[bytes], output: Path) -> None:
+def wait_until_drained(log: Log, settings: Settings, process: subprocess.Popen[bytes], output: Path) -> None:
     """Return once the worker has processed everything there is."""
     quiet = 0
     while quiet < 3:

@@ -1,6 +1,4 @@
-"""What can go wrong with an embedded log: each error says what happened, where, and what to do."""
-
-
+"""What can go wrong with a log: each error says what happened, where, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from pathlib import Path
 
 
 class LogError(Exception):
-    """The embedded log could not do what it was asked; nothing it had accepted is lost."""
+    """The log could not do what it was asked; nothing it had accepted is lost."""
 
 
 class LogMissing(LogError):
@@ -61,6 +59,30 @@ class StalePosition(LogError):
 
 class WorkerRunning(LogError):
     """Another worker runs on this log."""
+
+
+class LogUnreachable(LogError):
+    """No Kafka broker answers, or none in time."""
+
+
+class LogRefused(LogError):
+    """Kafka knows neither this user nor this password, or does not allow what was asked."""
+
+
+class LogInsecure(LogError):
+    """TLS with Kafka fails: a certificate is not trusted, does not fit, or cannot be read."""
+
+
+class LogUnavailable(LogError):
+    """Kafka answers, but cannot serve this partition now: too few copies of it, or no leader."""
+
+
+class RecordTooLarge(LogError):
+    """A record is larger than its topic takes."""
+
+
+class Fenced(LogError):
+    """Another process has taken this one's place. Nothing more of this one gets into the log."""
 
 
 def explained(error: sqlite3.Error, path: Path) -> LogError:

@@ -7,7 +7,7 @@ the call returns (on the disk, with `synchronous="FULL"`), or none of it. Reads 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from stream.transports import bykey, upkeep
 from stream.transports.errors import LogError, StalePosition
@@ -58,6 +58,15 @@ class EmbeddedLog(OpenLog):
                 [(group, self.part(topic, at), offset) for (group, topic, at), offset in positions.items()],
             )
             return offsets
+
+    def exclusively(self, name: str, work: Callable[[], Sequence[Append]]) -> list[int]:
+        """Appends what `work` gives; from its first look into the log to the append nobody else writes.
+
+        `name` says which processes keep out of each other's way; here all do. `work` only reads.
+        """
+        del name
+        with self.writing() as db:
+            return self._insert(db, appends) if (appends := work()) else []
 
     def _insert(self, db: sqlite3.Connection, appends: Sequence[Append]) -> list[int]:
         now = self.clock()
@@ -138,6 +147,16 @@ class EmbeddedLog(OpenLog):
         """The offset that a consumer group reads next, or None where it has not committed yet."""
         with self.reading() as db:
             return self._position(db, (group, topic, partition))
+
+    def positions(self, group: str) -> dict[tuple[str, int], int]:
+        """Every position of a consumer group, by topic and partition."""
+        with self.reading() as db:
+            rows = db.execute(
+                "SELECT t.name, p.partition, o.offset FROM positions o JOIN partitions p ON p.id = o.partition"
+                " JOIN topics t ON t.id = p.topic WHERE o.consumers = ?",
+                (group,),
+            )
+            return {(name, partition): offset for name, partition, offset in rows}
 
     def forget_group(self, group: str) -> None:
         """Drops the positions of a consumer group, which then no longer hold back retention."""

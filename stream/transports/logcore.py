@@ -57,6 +57,11 @@ class OpenLog:
         with translated(self.path):
             self._db = open_file(self.path, create=create, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)
 
+    @property
+    def name(self) -> str:
+        """Where the log is, for messages."""
+        return str(self.path)
+
     def __enter__(self) -> Self:
         """The log itself; it closes at the end of the block."""
         return self

@@ -1,0 +1,116 @@
+"""What an error of Kafka's means to a user: which LogError, in words, and what to do. No secret is ever in it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kafka import errors as kafka
+
+from stream.transports.errors import (
+    Fenced,
+    LogClosed,
+    LogError,
+    LogInsecure,
+    LogRefused,
+    LogUnavailable,
+    LogUnreachable,
+    RecordTooLarge,
+    UnknownTopic,
+)
+
+WRONG_LOGIN = (kafka.SaslAuthenticationFailedError,)
+WRONG_MECHANISM = (kafka.UnsupportedSaslMechanismError, kafka.IllegalSaslStateError)
+FENCED = (
+    kafka.ProducerFencedError,
+    kafka.InvalidProducerEpochError,
+    kafka.TransactionCoordinatorFencedError,
+    kafka.InvalidProducerIdMappingError,
+)
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Turns every error of kafka-python's inside into the LogError that explains it."""
+    try:
+        yield
+    except (kafka.KafkaError, ssl.SSLError, OSError, UnicodeDecodeError) as error:
+        raise explained(error, name) from error
+
+
+def explained(error: BaseException, name: str) -> LogError:
+    """The LogError that says what `error` means to a user of the cluster called `name`."""
+    text = str(error)
+    if isinstance(error, WRONG_LOGIN):
+        return LogRefused(
+            f"{name}: the login was refused. Look at TIERLINE_KAFKA_USER, TIERLINE_KAFKA_PASSWORD (or …_FILE) and"
+            " TIERLINE_KAFKA_SASL, and whether the brokers know that user under that mechanism."
+        )
+    if isinstance(error, WRONG_MECHANISM):
+        return LogRefused(
+            f"{name}: the brokers do not take this way of logging in. Set TIERLINE_KAFKA_SASL to one that they have"
+            " enabled."
+        )
+    if isinstance(error, ssl.SSLError) or "SSL" in text or "TLS" in text or "ertificate" in text:
+        return LogInsecure(f"{name}: TLS fails: {_tls(text)}")
+    if isinstance(error, kafka.AuthorizationError):
+        return LogRefused(
+            f"{name}: this user may not do that ({type(error).__name__}: {text}). Allow it: docs/kafka.md lists what is"
+            " needed."
+        )
+    if isinstance(error, (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeError)):
+        return RecordTooLarge(
+            f"{name}: a record is larger than its topic takes. Raise max.message.bytes of the topic; `tierline topics"
+            " check` says to what."
+        )
+    if isinstance(error, (kafka.NotEnoughReplicasError, kafka.NotEnoughReplicasAfterAppendError)):
+        return LogUnavailable(
+            f"{name}: fewer copies of the partition are up than min.insync.replicas asks for. Bring the missing brokers"
+            " back, then try again."
+        )
+    if isinstance(error, kafka.UnknownTopicOrPartitionError):
+        return UnknownTopic(f"{name}: no such topic or partition ({text}). `tierline topics check` says what is there.")
+    if isinstance(error, (kafka.LeaderNotAvailableError, kafka.KafkaStorageError, kafka.CoordinatorNotAvailableError)):
+        return LogUnavailable(
+            f"{name}: a partition has no leader now ({type(error).__name__}). Look for brokers that are down."
+        )
+    if isinstance(error, kafka.InvalidRecordError):
+        return LogError(f"{name}: Kafka refused a record: {text}. In a compacted topic each record needs a key.")
+    if isinstance(error, FENCED):
+        return Fenced(f"{name}: another process has taken this one's place; nothing of this was written.")
+    if isinstance(error, kafka.IllegalStateError) and "closed" in text:
+        return LogClosed(f"{name}: the log was closed.")
+    if isinstance(error, kafka.UnsupportedCodecError):
+        return LogError(f"{name}: a record is compressed in a way that cannot be read here: {text}.")
+    if isinstance(error, (kafka.RetriableError, OSError)):
+        return LogUnreachable(unreachable(name, text))
+    return LogError(f"{name}: {type(error).__name__}: {text}.")
+
+
+def unreachable(name: str, why: str = "") -> str:
+    """What to say where no broker answers."""
+    told = f" ({why.rstrip('.')})" if why else ""
+    return (
+        f"{name}: no broker answers{told}. Look whether one runs there, whether TIERLINE_BROKER has its address and"
+        " port, and whether it asks for TLS or a login (TIERLINE_KAFKA_TLS, TIERLINE_KAFKA_SASL)."
+    )
+
+
+def _tls(text: str) -> str:
+    if "self-signed" in text or "self signed" in text or "unable to get local issuer" in text:
+        what = "the broker's certificate is signed by nobody we trust"
+        return f"{what}. Set TIERLINE_KAFKA_TLS_CA to the certificate of the authority that signed it."
+    if "ostname mismatch" in text or "IP address mismatch" in text or "not valid for" in text:
+        what = "the broker's certificate is for another name"
+        return f"{what}. Put a name into TIERLINE_BROKER that is in the certificate."
+    if "certificate required" in text or "bad certificate" in text or "alert" in text:
+        what = f"the broker refused our certificate, or the lack of one ({_short(text)})"
+        return f"{what}. Set TIERLINE_KAFKA_TLS_CERT and TIERLINE_KAFKA_TLS_KEY to one that it trusts."
+    if "expired" in text:
+        return f"a certificate has expired ({_short(text)}). Renew it."
+    return f"{_short(text)}. Look at TIERLINE_KAFKA_TLS and TIERLINE_KAFKA_TLS_CA, and whether this port speaks TLS."
+
+
+def _short(text: str) -> str:
+    return text.removeprefix("KafkaConnectionError: ").removeprefix("Handshake failed: ").rstrip(".")[:200]

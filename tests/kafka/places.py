@@ -1,0 +1,47 @@
+"""Installations on a Kafka of the tests': settings, topics made, a log opened, other clients beside ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaProducer
+
+from stream.settings import Settings, load_settings
+from stream.topology import connect
+from stream.transports.kafka_admin import create_topics
+from stream.transports.kafka_log import KafkaLog
+from tests.kafka.cluster import Cluster
+
+
+def settings_on(cluster: Cluster, prefix: str, **given: Any) -> Settings:
+    """The settings of an installation of its own on that cluster."""
+    return load_settings(cluster.environment(), topic_prefix=prefix, **{"partitions": 2, **given})
+
+
+def kafka_log(settings: Settings) -> KafkaLog:
+    """Its log, topics not looked at."""
+    log = connect(settings)
+    assert isinstance(log, KafkaLog)
+    return log
+
+
+def made(settings: Settings) -> Settings:
+    """The same, once all its topics are there."""
+    with kafka_log(settings) as log:
+        create_topics(log, settings)
+    return settings
+
+
+def make_topic(log: KafkaLog, name: str, partitions: int = 1, **configs: str) -> str:
+    """A topic as somebody else might make it; underscores of a setting's name stand for dots."""
+    said = {key.replace("_", "."): value for key, value in configs.items()}
+    wanted = {name: {"num_partitions": partitions, "replication_factor": 1, "configs": said}}
+    log.clients.admin().create_topics(wanted, wait_for_metadata=True)
+    return name
+
+
+def transactional(cluster: Cluster, id_: str, **given: Any) -> KafkaProducer:
+    """A producer of somebody else's, its transactions initialised."""
+    producer = KafkaProducer(**cluster.client(), transactional_id=id_, **given)
+    producer.init_transactions()
+    return producer
