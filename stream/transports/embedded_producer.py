@@ -16,7 +16,7 @@ from mode import Service
 from mode.utils.times import Seconds
 
 from stream.transports.errors import LogBusy, LogFull
-from stream.transports.records import Append, Headers
+from stream.transports.records import Append, as_headers
 
 if typing.TYPE_CHECKING:
     from stream.transports.embedded import Transport
@@ -73,7 +73,7 @@ class EmbeddedProducer(Producer):
             partition = self.key_partition(topic, key).partition
         time_ms = None if timestamp is None else int(timestamp * 1000)
         future: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        self._pending.append((Append(topic, partition, key, value, _headers(headers), time_ms), future))
+        self._pending.append((Append(topic, partition, key, value, as_headers(headers), time_ms), future))
         self._some.set()
         return future
 
@@ -179,10 +179,3 @@ class EmbeddedProducer(Producer):
     def supports_headers(self) -> bool:
         """Yes."""
         return True
-
-
-def _headers(headers: HeadersArg | None) -> Headers:
-    if not headers:
-        return ()
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return tuple((name, bytes(value)) for name, value in pairs)

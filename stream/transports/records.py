@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -36,6 +37,14 @@ class Append(NamedTuple):
     headers: Headers = ()
     timestamp_ms: int | None = None
     """None: the append time, which never goes backwards within a partition."""
+
+
+def as_headers(headers: Any) -> Headers:
+    """Headers given as a mapping or pairs, or not at all."""
+    if not headers:
+        return ()
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return tuple((name, bytes(value)) for name, value in pairs)
 
 
 def murmur2(data: bytes) -> int:

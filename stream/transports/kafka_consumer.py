@@ -1,0 +1,261 @@
+"""The consumer on Kafka: Faust's assignment, whole fetched batches, and only what is committed.
+
+It runs on the worker's own event loop. Nothing of a partition is read before its former owner is fenced.
+"""
+
+# ruff: noqa: ASYNC109  the signatures are Faust's
+# ruff: noqa: SLF001  aiokafka offers no other way; tests/kafka/test_client_pins.py pins the names
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import TopicPartition
+from faust.transport.consumer import RecordMap
+from faust.types import TP
+from mode.utils.times import Seconds
+
+from stream.transports.consumer import BatchingConsumer
+from stream.transports.kafka_writer import offsets_of
+from stream.transports.records import Record, partition_for
+
+if typing.TYPE_CHECKING:
+    from stream.transports.batching import BatchingConductor
+    from stream.transports.kafka_transport import KafkaTransport
+
+FETCH_BYTES = 4 * 1024 * 1024
+"""Of a partition at once; a larger record comes alone."""
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Hands assignments on to Faust."""
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called before each rejoin with all that was ours."""
+        self._consumer.app.on_rebalance_start()
+        await self._consumer.on_partitions_revoked(_tps(revoked))
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Called after each rejoin with all that is ours now. No heartbeat is sent until it returns."""
+        generation = self._consumer.client._coordinator.generation
+        self._consumer.app.consumer_generation_id = generation
+        await self._consumer.on_partitions_assigned(_tps(assigned), generation)
+
+
+class KafkaConsumer(BatchingConsumer):
+    """Reads Kafka as a member of the group."""
+
+    consumer_stopped_errors = (ConsumerStoppedError,)
+
+    client: AIOKafkaConsumer
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kafka = cast("KafkaTransport", self.transport)
+        self._tidied: dict[TP, int] = {}
+
+    async def on_start(self) -> None:
+        """Connects. Raises LogUnreachable, LogRefused."""
+        self.client = self._kafka.new_consumer()
+        await self.client.start()
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Commits what is settled, and leaves the group at once so that others go on."""
+        try:
+            await super().on_stop()
+        finally:
+            await self._kafka.writers.give_back()
+            await self.client.stop()
+
+    # Assignment
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Joins the group for these topics."""
+        self.client.subscribe(topics=set(topics), listener=Listener(self))
+
+    def assignment(self) -> set[TP]:
+        """The partitions that are ours now."""
+        return _tps(self.client.assignment())
+
+    async def take_over(self) -> None:
+        """Fences the former owners of the partitions that agents read."""
+        batched = cast("BatchingConductor", self.app.topics).batched
+        tps = {tp for tp in self.assignment() if tp.topic in batched}
+        await self._kafka.writers.take_over(await self._kafka.client(), tps, self._kafka.take_over_seconds)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Lets agents finish what they hold; after that they can write no more."""
+        await super().on_partitions_revoked(revoked)
+        await self._kafka.writers.give_back()
+        for tp in revoked:
+            self._positions.pop(tp, None)
+            self._tidied.pop(tp, None)
+
+    def rejoin(self) -> None:
+        """Has all partitions assigned anew: what we know of one is void."""
+        self.client._coordinator.request_rejoin()
+
+    # Reading
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:
+        wanted = [TopicPartition(*tp) for tp in active_partitions or ()]
+        fetched = await self.client.getmany(
+            *wanted, timeout_ms=int(timeout * 1000), max_records=self._kafka.limits.records
+        )
+        for tp in wanted:
+            position = self._position(tp)
+            if position is not None:
+                self._positions[TP(*tp)] = position
+        if not fetched:
+            await self._commit_past_markers()
+        return {
+            TP(*tp): [Record(tp.topic, tp.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
+            for tp, records in fetched.items()
+        }
+
+    def _give_back(self, tp: TP, records: Sequence[Record]) -> None:
+        """Reads the records again, unless somebody has set another position since."""
+        place = TopicPartition(*tp)
+        if records and self._positions.get(tp) is not None and self._positions[tp] == self._position(place):
+            self.client.seek(place, records[0].offset)
+            self._positions[tp] = records[0].offset
+
+    def _position(self, tp: TopicPartition) -> int | None:
+        subscription = self.client._subscription.subscription
+        assignment = subscription and subscription.assignment
+        state = assignment and assignment.state_value(tp)
+        return state._position if state is not None and state.has_valid_position else None
+
+    async def _commit_past_markers(self) -> None:
+        """Where a partition ends in transactions' markers, moves the group's position past them: no lag stays."""
+        past = {
+            tp: position
+            for tp, position in self._positions.items()
+            if tp not in self._unsought
+            and tp not in self._followed
+            and not self._is_changelog_tp(tp)
+            and not self._open.get(tp)
+            and not self._window.get(tp)
+            and position > max(self._committed_offset.get(tp) or 0, self._tidied.get(tp, 0))
+        }
+        if past and await self._commit(past):
+            self._tidied.update(past)
+
+    # Positions
+
+    async def position(self, tp: TP) -> int | None:
+        """The offset that is read next: past markers and compacted records, too."""
+        return self._position(TopicPartition(*tp))
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Reads on from these offsets."""
+        self._forget(partitions)
+        for tp, offset in partitions.items():
+            self.client.seek(TopicPartition(*tp), offset)
+            self._positions[tp] = offset
+            self._read_offset[tp] = offset or None
+        self._sought(partitions)
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        await self.seek_wait({partition: offset})
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Reads on from the committed positions, or the beginning where there is none."""
+        tps = [TopicPartition(*tp) for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        stored = await self.client._coordinator.fetch_committed_offsets(tps) if tps else {}
+        first = await self.client.beginning_offsets([tp for tp in tps if tp not in stored])
+        committed: dict[TP, int] = {}
+        for tp in tps:
+            found = stored.get(tp)
+            offset = first[tp] if found is None else found.offset
+            self.client.seek(tp, offset)
+            self._positions[TP(*tp)] = offset
+            if found is not None:
+                committed[TP(*tp)] = offset
+        return committed
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        ours = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await self.client.commit(offsets_of(ours))
+        except (CommitFailedError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError) as error:
+            self.log.info("Positions not committed, the partitions are being assigned anew: %r", error)
+            return False
+        except KafkaError as error:
+            self.log.warning("Positions not committed yet: %r", error)
+            return False
+        return True
+
+    def highwater(self, tp: TP) -> int:
+        """The end of the partition as last seen."""
+        try:
+            return self.client.highwater(TopicPartition(*tp)) or 0
+        except IllegalStateError:
+            return 0
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """The ends up to which these partitions can be read: the last stable offsets."""
+        if not partitions:
+            return {}
+        return _by_tp(await self.client.end_offsets([TopicPartition(*tp) for tp in partitions]))
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """The offsets at which these partitions begin."""
+        if not partitions:
+            return {}
+        return _by_tp(await self.client.beginning_offsets([TopicPartition(*tp) for tp in partitions]))
+
+    # Topics
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has."""
+        found = self.client.partitions_for_topic(topic)
+        return None if found is None else len(found)
+
+    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
+        """The partition of a key."""
+        if partition is not None:
+            return partition
+        count = self.topic_partitions(topic)
+        return None if count is None else partition_for(key, count)
+
+    async def create_topic(
+        self,
+        topic: str,
+        partitions: int,
+        replication: int,
+        *,
+        config: Mapping[str, Any] | None = None,
+        timeout: Seconds = 30.0,
+        retention: Seconds | None = None,
+        compacting: bool | None = None,
+        deleting: bool | None = None,
+        ensure_created: bool = False,
+    ) -> None:
+        """Nothing: topics are made by ``tierline topics create``, and looked at before the start."""
+
+    def _new_topicpartition(self, topic: str, partition: int) -> TP:
+        return TP(topic, partition)
+
+
+def _tps(tps: Iterable[TopicPartition]) -> set[TP]:
+    return {TP(tp.topic, tp.partition) for tp in tps}
+
+
+def _by_tp(offsets: Mapping[TopicPartition, int]) -> dict[TP, int]:
+    return {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}

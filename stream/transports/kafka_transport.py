@@ -1,0 +1,150 @@
+"""The Faust transport on Kafka: for agents it is ``CommitsBatches``, as the embedded log's is.
+
+``TIERLINE_BROKER=kafka://host:9092``. A batch's effects are one transaction: see ``kafka_writer.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+from faust.transport import base
+from faust.types import TP
+
+from stream.transports.batching import Batch, BatchingConductor, BatchLimits
+from stream.transports.errors import LogUnavailable, LogUnreachable, UnknownTopic
+from stream.transports.kafka_connection import Connection
+from stream.transports.kafka_consumer import FETCH_BYTES, KafkaConsumer
+from stream.transports.kafka_producer import KafkaProducer
+from stream.transports.kafka_writer import Lost, Producer, Writers
+from stream.transports.records import Append, partition_for
+
+SCHEME = "kafkabatches"
+"""Of the ``broker`` setting of Faust: its own driver has ``kafka``."""
+
+
+class KafkaTransport(base.Transport):
+    """Faust's transport over Kafka. ``connection`` must be set before the app starts."""
+
+    Consumer: ClassVar[type] = KafkaConsumer
+    Producer: ClassVar[type] = KafkaProducer
+    Conductor: ClassVar[type] = BatchingConductor
+
+    driver_version = "kafka in batches"
+    default_port = 9092
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.limits = BatchLimits()
+        self.outputs: list[faust.Topic] = []
+        self.connection = Connection(tuple(f"{url.host}:{url.port or self.default_port}" for url in self.url))
+        self.session_seconds = 10.0
+        """Without a sign of life for so long a worker's partitions are given to others."""
+        self.instance: str | None = None
+        """A name that outlives restarts of this worker, so that they cause no new assignment."""
+        self.writers = Writers(self.app.conf.id)
+        self._client: AIOKafkaClient | None = None
+        self._plain: Producer | None = None
+        self._connecting = asyncio.Lock()
+
+    @property
+    def take_over_seconds(self) -> float:
+        """How long former owners' transactions may take to end."""
+        return 60.0
+
+    # For agents
+
+    async def commit_batch(self, appends: Sequence[Append], batch: Batch) -> list[int]:
+        """See ``CommitsBatches``. All of it in one transaction: after a crash either all or nothing is there."""
+        consumer = cast(KafkaConsumer, self.app.consumer)
+        consumer.check_open(batch)
+        offsets = await self._write(batch.tp, appends, batch.end)
+        consumer.settle(batch, committed=True)
+        return offsets
+
+    async def append_for(self, tp: TP, appends: Sequence[Append]) -> list[int]:
+        """See ``CommitsBatches``."""
+        return await self._write(tp, appends, None)
+
+    async def _write(self, tp: TP, appends: Sequence[Append], position: int | None) -> list[int]:
+        try:
+            return await self.writers.of(tp).write(appends, position)
+        except Lost as error:
+            consumer = cast(KafkaConsumer, self.app.consumer)
+            if not self.app.should_stop and not self.app.rebalancing and tp in consumer.assignment():
+                consumer.log.warning("Taking over all partitions anew. %s", error)
+                consumer.rejoin()
+            raise
+
+    async def append(self, appends: Sequence[Append]) -> list[int]:
+        """See ``CommitsBatches``."""
+        await self.client()
+        try:
+            return await cast(Producer, self._plain).send_all(appends)
+        except KafkaError as error:
+            raise LogUnavailable(f"the brokers did not take a record ({type(error).__name__}: {error}).") from error
+
+    def ack(self, batch: Batch) -> None:
+        """See ``CommitsBatches``."""
+        cast(KafkaConsumer, self.app.consumer).settle(batch)
+
+    def partition_for(self, topic: str, key: bytes | None) -> int:
+        """See ``CommitsBatches``. Raises UnknownTopic."""
+        count = cast(KafkaConsumer, self.app.consumer).topic_partitions(topic)
+        if count is None:
+            raise UnknownTopic(f"topic {topic!r} does not exist. Make the topics: tierline topics create")
+        return partition_for(key, count)
+
+    # Clients
+
+    def new_consumer(self) -> AIOKafkaConsumer:
+        """A consumer that is a member of the group, not started."""
+        session = int(self.session_seconds * 1000)
+        return AIOKafkaConsumer(
+            **self.connection.aiokafka(),
+            client_id="tierline",
+            group_id=self.app.conf.id,
+            group_instance_id=self.instance,
+            partition_assignment_strategy=[self.app.assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=FETCH_BYTES,
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 5,
+            rebalance_timeout_ms=60_000,
+            max_poll_interval_ms=24 * 3_600_000,  # whether the worker gets on is for its own health page to say
+            metadata_max_age_ms=60_000,
+        )
+
+    async def client(self) -> AIOKafkaClient:
+        """The client that all producers share; connects when first asked for. Raises LogUnreachable."""
+        async with self._connecting:
+            if self._client is None:
+                client = AIOKafkaClient(**self.connection.aiokafka(), client_id="tierline", metadata_max_age_ms=60_000)
+                plain = Producer(client, None)
+                try:
+                    await client.bootstrap()
+                    await plain.start()
+                except KafkaError as error:
+                    await client.close()
+                    raise LogUnreachable(
+                        f"{', '.join(self.connection.servers)}: cannot connect ({error}). Look whether the brokers run"
+                        " and TIERLINE_BROKER names them."
+                    ) from error
+                self._client, self._plain = client, plain
+            return self._client
+
+    async def disconnect(self) -> None:
+        """Closes what is open."""
+        client, plain, self._client, self._plain = self._client, self._plain, None, None
+        await self.writers.give_back()
+        if plain is not None:
+            await plain.stop()
+        if client is not None:
+            await client.close()
