@@ -1,15 +1,17 @@
-"""The Faust app over our own transport: what is set, before any agent is added."""
+"""The Faust app over our own transports: what is set, before any agent is added."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 
 from stream.settings import Settings
 from stream.topology import group_of
-from stream.transports.batching import BatchLimits
-from stream.transports.embedded import Transport, broker_url
+from stream.transports.batching import BatchLimits, CommitsBatches
+from stream.transports.embedded import broker_url
+from stream.transports.kafka_connection import Connection
+from stream.transports.kafka_transport import SCHEME, KafkaTransport
 from stream.transports.recovery import BatchTableManager
 
 if TYPE_CHECKING:
@@ -22,21 +24,22 @@ class App(faust.App):
     worker: Worker
 
     @property
-    def log_transport(self) -> Transport:
-        """The transport, by its own type."""
-        return cast(Transport, self.transport)
+    def log_transport(self) -> CommitsBatches:
+        """The transport, by what agents may ask of it."""
+        return cast(CommitsBatches, self.transport)
 
 
-def bare_app(settings: Settings) -> App:
-    """An app without agents."""
+def bare_app(settings: Settings, group: str | None = None) -> App:
+    """An app without agents. ``group``: its consumer group, where that is not the workers'."""
     app = App(
-        group_of(settings),
-        broker=broker_url(settings.path),
+        group or group_of(settings),
+        broker=broker_url(settings.path) if settings.embedded else f"{SCHEME}://{settings.servers[0]}",
         env={},
         store="rows://",
         TableManager=BatchTableManager,
         topic_partitions=settings.partitions,
         topic_disable_leader=True,
+        table_standby_replicas=0 if settings.embedded else settings.standbys,
         stream_wait_empty=True,
         web_enabled=settings.web_port > 0,
         web_bind=settings.web_host,
@@ -44,4 +47,9 @@ def bare_app(settings: Settings) -> App:
         web_host=settings.web_host,
     )
     app.log_transport.limits = BatchLimits(records=settings.batch)
+    transport: Any = app.transport
+    if isinstance(transport, KafkaTransport):
+        transport.connection = Connection.of(settings)
+        transport.session_seconds = settings.kafka_session / 1000
+        transport.instance = settings.kafka_instance
     return app

@@ -91,6 +91,8 @@ class Settings(BaseModel):
     web_host: str = Field("127.0.0.1", description="where /metrics, /healthz and /readyz listen")
     web_port: int = Field(6066, ge=0, le=65_535, description="their port; 0: no pages")
     batch: int = Field(4_096, ge=1, le=100_000, description="records an agent is handed at once at most")
+    rows: Path | None = Field(None, description="directory to keep the accounts' state in (RocksDB); else in memory")
+    standbys: int = Field(0, ge=0, le=16, description="workers that keep a copy of each partition's state (Kafka)")
     kafka_tls: bool = Field(False, description="whether the connection to Kafka is encrypted")
     kafka_tls_ca: Path | None = Field(None, description="certificates to trust, PEM; else those of the system")
     kafka_tls_cert: Path | None = Field(None, description="our own certificate, PEM, for brokers that ask for one")
@@ -101,6 +103,12 @@ class Settings(BaseModel):
     )
     kafka_user: str | None = Field(None, min_length=1, description="the user to log in as")
     kafka_password: SecretStr | None = Field(None, description="that user's password")
+    kafka_session: Milliseconds = Field(
+        10_000, ge=1_000, description="after so long without a sign of life a worker's partitions go to others"
+    )
+    kafka_instance: str | None = Field(
+        None, min_length=1, max_length=249, description="a name for this worker that outlives its restarts"
+    )
     kafka_replication: int | None = Field(
         None, ge=1, le=32_767, description="copies of each topic that is created; else the brokers' default"
     )

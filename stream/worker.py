@@ -22,7 +22,7 @@ from stream.transports.errors import LogTooNew
 
 log = logging.getLogger("tierline")
 
-PARTING = 4.0
+PARTING = 3.0
 """Seconds that a stop may take to publish the scores that are owed; the next start goes on with the rest."""
 
 
@@ -33,7 +33,7 @@ def serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
 
 
 async def _serve(settings: Settings, profiles: Sequence[LoadedProfile], scratch: str) -> None:
-    open_log(settings).close()
+    await asyncio.to_thread(lambda: open_log(settings).close())
     app = create_app(settings, profiles)
     app.conf.datadir = Path(scratch)
     app.log_transport.lock_worker()
@@ -60,7 +60,7 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile], scratch:
                 await asyncio.wait_for(app.worker.publish_rest(), PARTING)
         await app.stop()
         if isinstance(app.crash_reason, StateTooNew):
-            raise LogTooNew(f"{settings.path}: {app.crash_reason}.")
+            raise LogTooNew(f"{settings.where}: {app.crash_reason}.")
         if app.crash_reason is not None:
             log.critical("the worker stopped: %r", app.crash_reason)
             sys.exit(1)

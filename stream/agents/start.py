@@ -18,6 +18,7 @@ from stream.settings import Settings
 from stream.topology import open_log
 from stream.transports.errors import LogTooNew
 from stream.transports.log import EmbeddedLog
+from stream.transports.records import Append
 
 log = logging.getLogger("tierline")
 
@@ -30,9 +31,14 @@ def bring_into_force(settings: Settings, profiles: Sequence[LoadedProfile], now:
     with open_log(settings) as opened:
         if isinstance(opened, EmbeddedLog):  # elsewhere recovery finds it out: there a look costs a whole read
             _check_format(opened, settings)
-        rows = [(r.key or b"", r.value or b"") for r in opened.scan_latest(settings.topic(PROFILES))]
-        appends, told = activation(profiles, in_force(rows), settings, now)
-        opened.append(appends)
+        told: list[str] = []
+
+        def decide() -> Sequence[Append]:
+            rows = [(r.key or b"", r.value or b"") for r in opened.scan_latest(settings.topic(PROFILES))]
+            appends, told[:] = activation(profiles, in_force(rows), settings, now)
+            return appends
+
+        opened.exclusively(PROFILES, decide)  # another worker may be starting, too
     for sentence in told:
         log.info(sentence)
 

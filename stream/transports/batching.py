@@ -112,6 +112,18 @@ class CommitsBatches(Protocol):
         """
         ...
 
+    def lock_worker(self) -> None:
+        """Makes sure that this process may run on the log. Raises WorkerRunning. On Kafka any number may."""
+        ...
+
+    def unlock_worker(self) -> None:
+        """Lets the next worker in."""
+        ...
+
+    def close(self) -> None:
+        """Closes what no service of Faust closes."""
+        ...
+
     def partition_for(self, topic: str, key: bytes | None) -> int:
         """The partition that `key` has in `topic`, which must exist. Never blocks for long."""
         ...

@@ -100,6 +100,15 @@ class KafkaTransport(base.Transport):
             raise UnknownTopic(f"topic {topic!r} does not exist. Make the topics: tierline topics create")
         return partition_for(key, count)
 
+    def lock_worker(self) -> None:
+        """See ``CommitsBatches``."""
+
+    def unlock_worker(self) -> None:
+        """See ``CommitsBatches``."""
+
+    def close(self) -> None:
+        """See ``CommitsBatches``."""
+
     # Clients
 
     def new_consumer(self) -> AIOKafkaConsumer:
