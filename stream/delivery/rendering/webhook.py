@@ -1,0 +1,61 @@
+"""Webhook: the tier changes as they are, for programs. No template: a contract is not a matter of taste."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from stream.delivery.message import Alert, ChannelKind
+from stream.delivery.rendering.render import Parts
+from stream.delivery.rendering.sandbox import TemplateFault
+from stream.delivery.rendering.view import View
+
+TYPE = "tierline.alert"
+MOST_BYTES = 262_144
+"""Of a body; changes that do not fit are counted, not carried. Standard Webhooks asks for small ones."""
+
+
+class WebhookLayout:
+    """No parts: the body is the same whoever receives it."""
+
+    kind: ChannelKind = "webhook"
+    parts: tuple[str, ...] = ()
+
+    def escape(self, part: str, value: str) -> str:
+        """Not used: JSON escapes itself."""
+        del part
+        return value
+
+    def link(self, part: str, url: str, words: str) -> str:
+        """Not used."""
+        del part, url
+        return words
+
+    def assemble(self, parts: Parts, view: View, alert: Alert) -> Mapping[str, Any]:
+        """``{type, timestamp, data}`` as Standard Webhooks has it; the same bytes at every attempt."""
+        del parts
+        changes: list[Any] = []
+        size = 0
+        for change in alert.changes:
+            try:
+                size += len(orjson.dumps(change))
+            except (TypeError, ValueError) as error:
+                raise TemplateFault(f"a tier change is no JSON ({error})") from None
+            if size > MOST_BYTES:
+                break
+            changes.append(change)
+        first = changes[0] if changes else {}
+        data = {
+            "key": alert.key,
+            "kind": alert.kind,
+            "route": alert.route,
+            "count": max(alert.count, len(alert.changes)),
+            "headline": view.get("headline"),
+            "link": view.get("link"),
+            "facts": {account: dict(facts) for account, facts in alert.facts.items()},
+            "changes": changes,
+        }
+        moment = first.get("time") or (first.get("data") or first).get("effective_at")
+        return {"type": TYPE, "timestamp": moment, "data": data}
