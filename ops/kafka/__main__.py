@@ -15,6 +15,7 @@ from .cluster import Cluster
 from .ports import HOST, is_free
 
 PORT = 9092
+STOPPED = "Stopped; the records stay."
 POLL_SECONDS = 0.2
 
 
@@ -35,7 +36,7 @@ def main() -> None:
         except (jars.Missing, Failed) as failure:
             sys.exit(str(failure))
         except KeyboardInterrupt:
-            print("\nStopped; the records stay.")
+            print(f"\n{STOPPED}")
 
 
 def _serve(data: Path, port: int) -> None:

@@ -1,4 +1,7 @@
-"""The jars of the pinned Kafka: fetched once by Maven, checked against `jars.sha256`, kept in `.kafka/`."""
+"""The jars of the pinned Kafka: fetched once by Maven, checked against `jars.sha256`, kept in `.kafka/`.
+
+`python -m ops.kafka.jars` fetches them ahead of time.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 HOME = HERE.parent.parent / ".kafka"
 POM = HERE / "pom.xml"
 SUMS = HERE / "jars.sha256"
-HOW = "apt-get install openjdk-17-jre-headless maven (or Java 17+ and Maven 3.8+ from elsewhere, on PATH)"
+HOW = "apt-get install default-jre-headless maven (or Java 17+ and Maven 3.8+ from elsewhere, on PATH)"
 FETCH_SECONDS = 600
 JAVA_AT_LEAST = 17
 
@@ -100,3 +104,10 @@ def _check(folder: Path) -> None:
             f"what Maven fetched is not what {SUMS.name} names: {', '.join(wrong)}. After a change of pom.xml: "
             f"look at what changed, then `sha256sum *.jar` in the folder of the jars writes {SUMS.name} anew"
         )
+
+
+if __name__ == "__main__":
+    try:
+        print(f"Kafka {version()}: {len(jars())} jars; {java()}")
+    except Missing as missing:
+        sys.exit(str(missing))
