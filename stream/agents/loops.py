@@ -28,6 +28,7 @@ from stream.transports.batching import Batch, StaleBatch
 from stream.transports.errors import LogError
 from stream.transports.records import Append
 from stream.transports.rows import RowStore
+from stream.transports.steps import passed
 from stream.web.health import Health
 from stream.wire import encode_mark
 
@@ -209,6 +210,7 @@ class Worker:
         changelog = self.settings.topic(ACCOUNT_STATE)
         written = [at for at, append in zip(offsets, work.appends, strict=True) if append.topic == changelog]
         shard.committed(work, _now(), max(written) + 1 if written else None)
+        passed("stored")
         tell(work)
         return True
 

@@ -11,40 +11,55 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from schemas.topics import INTAKE, SIGNALS
 from stream.settings import Settings, load_settings
 from stream.topology import group_of, open_log, partitions_of
-from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Log
 
 RUN = [sys.executable, "-c", "from stream.cli.main import main; main()"]
 
 
 class Installation:
-    """A folder with a log, profiles, and at most one worker."""
+    """A folder with a log, profiles, and at most one worker; or one worker of several on Kafka.
 
-    def __init__(self, folder: Path, profiles: Path, **settings: Any) -> None:
+    ``where``: the environment that leads to a Kafka; else the log is a file in the folder.
+    """
+
+    run: tuple[str, ...] = tuple(RUN)
+    """The command of the product."""
+
+    def __init__(
+        self, folder: Path, profiles: Path, *, where: Mapping[str, str] | None = None, **settings: Any
+    ) -> None:
         self.folder = folder
-        self.settings: Settings = load_settings(
-            {}, broker=f"sqlite:///{folder / 'tierline.db'}", profiles=profiles, web_port=_free_port(), **settings
-        )
+        self.where = where or {"TIERLINE_BROKER": f"sqlite:///{folder / 'tierline.db'}"}
+        self.settings: Settings = load_settings(self.where, profiles=profiles, web_port=_free_port(), **settings)
         self.process: subprocess.Popen[bytes] | None = None
-        self.output = folder / "worker.log"
+        self.output = folder / f"worker-{self.settings.web_port}.log"
+
+    def beside(self) -> Installation:
+        """Another worker of the same installation, on Kafka."""
+        said = {name: getattr(self.settings, name) for name in self.settings.model_fields_set}
+        for name in ("web_port", "profiles", *(key.removeprefix("TIERLINE_").lower() for key in self.where)):
+            said.pop(name, None)
+        return Installation(self.folder, self.settings.profiles, where=self.where, **said)
 
     @property
     def environment(self) -> dict[str, str]:
         """What a process of this installation sees."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TIERLINE_")}
         said = self.settings.model_dump(exclude_defaults=True)
-        said |= {name: f"{said[name]}ms" for name in ("horizon", "scores_every") if name in said}
-        return clean | {f"TIERLINE_{name.upper()}": str(value) for name, value in said.items()}
+        said |= {name: f"{said[name]}ms" for name in ("horizon", "scores_every", "kafka_session") if name in said}
+        return clean | {f"TIERLINE_{name.upper()}": str(value) for name, value in said.items()} | dict(self.where)
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command of the product to its end."""
         return subprocess.run(
-            [*RUN, *arguments],
+            [*self.run, *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -58,7 +73,7 @@ class Installation:
         """Start the worker; ``wait`` until it is ready."""
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [*RUN, "run"], env=self.environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder
+                [*self.run, "run"], env=self.environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder
             )
         if wait:
             self.wait_ready()
@@ -90,6 +105,16 @@ class Installation:
         """SIGKILL."""
         self._end(signal.SIGKILL)
 
+    def pause(self) -> None:
+        """SIGSTOP: it neither works nor says so."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         return self._end(signal.SIGTERM)
@@ -107,7 +132,7 @@ class Installation:
             self.process.kill()
             self.process.wait(10)
 
-    def log(self) -> EmbeddedLog:
+    def log(self) -> Log:
         """The log, with every topic declared."""
         return open_log(self.settings)
 
@@ -120,7 +145,7 @@ class Installation:
                 quiet = quiet + 1 if self._lag(log) == 0 else 0
                 time.sleep(0.1)
 
-    def _lag(self, log: EmbeddedLog) -> int:
+    def _lag(self, log: Log) -> int:
         lag = 0
         for name in (SIGNALS, *INTAKE):
             topic = self.settings.topic(name)
@@ -135,7 +160,7 @@ class Installation:
         return [json.loads(value) for value in found if value is not None]
 
 
-def records(log: EmbeddedLog, topic: str) -> list[Any]:
+def records(log: Log, topic: str) -> list[Any]:
     """Every record of a topic, partition by partition."""
     found: list[Any] = []
     for partition in range(log.partitions(topic)):

@@ -2,140 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import threading
 import time
-from typing import Any
 
 import pytest
 
-from stream.transports.records import Append, partition_for
-from stream.wire import Incoming, decode, read_mark
-from tests.scoring.reference import Item, PlainSignal, replay
-
 from .conftest import Install
-from .processes import Installation, records
+from .load import PROFILE, Sender, counted_once
 
 KILLS = int(os.environ.get("KILLS", "50"))
-
-PROFILE = """
-profile: quick
-version: 1
-groups:
-  - name: fit
-    criteria:
-      - {id: big, when: {employees: {gte: 100}}, points: 20}
-  - name: timing
-    criteria:
-      - {id: funding, signal: funding_round, points: 40, decay: {half_life: 5s}}
-      - {id: reading, signal: content_consumption, points: 4, cap: 30, decay: {linear: 8s}}
-      - {id: hiring, signal: job_posting, points: 10, decay: {window: 3s}, limit: {count: 2, per: 2s}, cap: 20}
-exclude:
-  - {id: layoffs, signal: layoff, decay: {window: 2s}}
-tiers:
-  - {name: hot, enter: 50, leave: 45}
-  - {name: warm, enter: 25, dwell: 1s}
-  - {name: cold}
-"""
-
-ACCOUNTS = [f"company-{number}.com" for number in range(30)]
-
-
-def a_signal(number: int, rng: random.Random, told: list[dict[str, Any]]) -> dict[str, Any]:
-    """Some signal of now; a repeat of an earlier one now and then."""
-    if told and rng.random() < 0.05:
-        return rng.choice(told)
-    now = time.time_ns() // 1_000_000
-    kinds: list[tuple[str, dict[str, Any]]] = [
-        ("funding_round", {"series": rng.choice(["a", "b", "c", "seed", "grant", "debt"])}),
-        ("content_consumption", {"topic": "crm"}),
-        ("content_consumption", {"topic": "erp"}),
-        ("job_posting", {"title": "Engineer", "posting_id": str(rng.randrange(500))}),
-        ("account_update", {"facts": {"employees": rng.choice([10, 100, 1_000, None])}}),
-        ("layoff", {}),
-    ]
-    type_, data = rng.choice(kinds)
-    if told and rng.random() < 0.05:
-        other = rng.choice(told)
-        if other["type"].endswith(("funding_round", "content_consumption")):
-            taken = {"signal_id": other["id"], "signal_source": other["source"], "signal_time": other["time"]}
-            return _event(number, other["subject"], "retracted", now, taken)
-    return _event(number, rng.choice(ACCOUNTS), type_, now - rng.choice([0, 0, 0, 500, 4_000, -300]), data)
-
-
-def _event(number: int, account: str, type_: str, time_ms: int, data: dict[str, Any]) -> dict[str, Any]:
-    from schemas.times import format_time
-
-    return {
-        "specversion": "1.0",
-        "id": f"s{number}",
-        "source": "test",
-        "type": f"tierline.signal.{type_}",
-        "subject": account,
-        "time": format_time(time_ms),
-        "data": data,
-    }
-
-
-class Sender(threading.Thread):
-    """Appends signals all the while, some to the family topics, some under a wrong key; remembers what was accepted."""
-
-    def __init__(self, installation: Installation) -> None:
-        super().__init__(daemon=True)
-        self.installation = installation
-        self.told: list[dict[str, Any]] = []
-        self.enough = threading.Event()
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        rng = random.Random(7)
-        settings = self.installation.settings
-        number = 0
-        try:
-            with self.installation.log() as log:
-                while not self.enough.wait(rng.uniform(0.02, 0.12)):
-                    batch: list[Append] = []
-                    for _ in range(rng.randrange(1, 6)):
-                        number += 1
-                        event = a_signal(number, rng, self.told[-200:])
-                        value = json.dumps(event).encode()
-                        key = event["subject"].encode()
-                        way = rng.random()
-                        if way < 0.1:
-                            batch.append(Append(settings.topic("signals.company"), 0, None, value))
-                        elif way < 0.15:
-                            batch.append(Append(settings.topic("signals"), 1, b"wrong.com", value))
-                        else:
-                            partition = partition_for(key, settings.partitions)
-                            batch.append(Append(settings.topic("signals"), partition, key, value))
-                        self.told.append(event)
-                    log.append(batch)
-        except BaseException as error:  # noqa: BLE001  (it is looked at by the test)
-            self.error = error
-
-
-def history(installation: Installation) -> list[Item]:
-    """What the log holds, as items of the reference: the profile, then every record under its account's key."""
-    items: list[Item] = []
-    with installation.log() as log:
-        for record in records(log, installation.settings.topic("signals")):
-            mark = read_mark(record.value)
-            if mark is not None:
-                kind: Any = mark.kind
-                document = mark.data.get("profile")
-                if kind == "profile_activated" and record.partition > 0:
-                    continue  # one activation is enough for a reference that knows no partitions
-                items.append(Item(kind, record.timestamp_ms, profile_doc=document))
-                continue
-            incoming = decode(record.value, record.headers)
-            assert isinstance(incoming, Incoming)
-            signal = incoming.signal
-            if record.key == signal.account.encode():
-                plain = PlainSignal(signal.account, signal.source, signal.id, signal.type, signal.time, signal.data)
-                items.append(Item("signal", record.timestamp_ms, signal.account, plain))
-    return items
 
 
 @pytest.mark.slow
@@ -160,20 +36,6 @@ def test_killed_at_random_moments_while_signals_arrive(install: Install) -> None
     time.sleep(14)  # everything decays to nothing within 12 s: the last ticks
     installation.drain()
     assert installation.stop() == 0
-    items = sorted(history(installation), key=lambda item: item.record_time_ms)
-    accepted = {(item.signal.source, item.signal.id) for item in items if item.signal is not None}
-    assert {(event["source"], event["id"]) for event in sender.told} == accepted
-    wanted = replay([item for item in items if item.kind != "tick"], until=items[-1].record_time_ms + 20_000)
-    changes = [event["data"] for event in installation.documents("tier-changes")]
-    ids = [event["id"] for event in installation.documents("tier-changes")]
-    assert len(ids) == len(set(ids)), "no change twice"
-    assert len(changes) > 4 * KILLS
-    for account in ACCOUNTS:
-        ours = [change for change in changes if change["account"] == account]
-        theirs = [change for change in wanted.changes if change["account"] == account]
-        assert [change["sequence"] for change in ours] == list(range(1, len(ours) + 1))
-        told = [(c["from_tier"], c["to_tier"], c["cause"], c["direction"]) for c in ours]
-        assert told == [(c["from_tier"], c["to_tier"], c["cause"], c["direction"]) for c in theirs], account
-        for one, other in zip(ours, theirs, strict=True):
-            assert one["score"] == pytest.approx(other["score"], abs=2e-6)
-    print(f"\n{KILLS} kills, {len(accepted)} signals, {len(changes)} changes, none lost, none twice")
+    changes = counted_once(installation, sender.told)
+    assert changes > 4 * KILLS
+    print(f"\n{KILLS} kills, {len(sender.told)} signals sent, {changes} changes, none lost, none twice")
