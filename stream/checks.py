@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import platform
-import shutil
 import sqlite3
 import sys
 import urllib.error
@@ -18,25 +17,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 from schemas.times import format_time
-from schemas.topics import INTAKE, SIGNALS
+from schemas.topics import SIGNALS, TOPICS
 from stream.agents.activation import in_force
-from stream.holding import worker_of
-from stream.importing import importer
+from stream.importing import IMPORT
 from stream.profiles import ProfileErrors, difference, lint_all, load_profiles
-from stream.reading import open_imports, open_to_read
-from stream.settings import PREFIX, Settings, SettingsError, load_settings, origins, unknown_variables
-from stream.topology import group_of, partitions_of
-from stream.transports.errors import LogError, explained
-from stream.transports.logfile import FORMAT_VERSION
+from stream.reading import open_imports, waiting
+from stream.settings import PREFIX, SECRETS, Settings, SettingsError, load_settings, origins, unknown_variables
+from stream.topology import partitions_of
+from stream.transports.errors import LogError
 from stream.transports.seam import Log
 
+_TOGETHER = "settings: "
+"""What a fault of several settings together begins with."""
 Status = Literal["ok", "warn", "fail"]
-GIB = 1 << 30
-LITTLE, LEAST = GIB, 64 << 20
-"""Free bytes below which the disk is worth a word, and below which nothing should be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +68,18 @@ def settings_of(broker: str | None, profiles: Path | None) -> tuple[Settings | N
 
 
 def _split(line: str) -> tuple[str, Status, str, str]:
+    if line.startswith(_TOGETHER):
+        return "together", "fail", line.removeprefix(_TOGETHER), "correct or unset them"
     name, _, rest = line.partition("=")
     return name, "fail", rest, "correct or unset it"
 
 
 def _value(name: str, value: object) -> str:
+    if name in SECRETS and value is not None:
+        return "(not shown)"
     if name in {"horizon", "scores_every"} and isinstance(value, int):
         return f"{value // 86_400_000}d" if value % 86_400_000 == 0 else f"{value / 1000:g}s"
-    return str(value) if value != "" else "(empty)"
+    return str(value) if value not in {"", None} else "(empty)" if value == "" else "(none)"
 
 
 def machine() -> Iterator[Finding]:
@@ -89,63 +88,28 @@ def machine() -> Iterator[Finding]:
     yield Finding("machine", "sqlite", "ok", sqlite3.sqlite_version)
 
 
-def log_file(settings: Settings) -> Iterator[Finding]:
-    """The file of the log: there, ours, whole, and with room to grow."""
-    path = settings.path.absolute()
-    if not path.parent.is_dir():
-        yield Finding(
-            "log", "file", "fail", f"the folder {path.parent} is not there", "create it, or set TIERLINE_BROKER"
-        )
-        return
-    if not path.exists():
-        yield Finding("log", "file", "warn", f"{path} is not there yet", "`tierline run` or `tierline send` creates it")
-    else:
-        size = sum(file.stat().st_size for file in (path, path.with_name(path.name + "-wal")) if file.exists())
-        yield _integrity(path, size)
-    free = shutil.disk_usage(path.parent).free
-    status: Status = "fail" if free < LEAST else "warn" if free < LITTLE else "ok"
-    yield Finding("log", "disk", status, f"{_bytes(free)} free", "" if status == "ok" else "free space on this volume")
-
-
-def _integrity(path: Path, size: int) -> Finding:
-    try:
-        db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
-        try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            faults = [row[0] for row in db.execute("PRAGMA quick_check(3)")]
-        finally:
-            db.close()
-    except sqlite3.Error as error:
-        return Finding("log", "file", "fail", *_halves(str(explained(error, path))))
-    told = f"{path}, {_bytes(size)}, format {version}"
-    if faults != ["ok"]:
-        mend = f"keep a copy with its -wal and -shm files; restore a backup, or `sqlite3 {path} .recover`"
-        return Finding("log", "file", "fail", f"{told}: damaged: {'; '.join(faults)[:300]}", mend)
-    if version > FORMAT_VERSION:
-        return Finding("log", "file", "fail", f"{told}: written by a newer release", "upgrade Tierline")
-    return Finding("log", "file", "ok", f"{told}, whole")
-
-
-def _halves(text: str) -> tuple[str, str]:
+def halves(text: str) -> tuple[str, str]:
     """An error of ours: what happened, and what to do."""
     what, _, mend = text.partition(". ")
     return what, mend
 
 
-def worker(settings: Settings) -> Iterator[Finding]:
-    """Who runs on the log, and whether its pages answer."""
-    held = worker_of(settings.path)
+def worker(settings: Settings, running: list[str]) -> Iterator[Finding]:
+    """Who runs on the log, and whether the pages answer on this machine."""
     base = f"http://{'127.0.0.1' if settings.web_host in {'0.0.0.0', '::', ''} else settings.web_host}"  # noqa: S104  (asked, not bound)
     base += f":{settings.web_port}"
     alive, ready = _page(f"{base}/healthz"), _page(f"{base}/readyz")
-    if held is None:
+    if not running:
         if alive is not None:
             mend = "set TIERLINE_WEB_PORT before you start one here, or set TIERLINE_BROKER to that one's log"
             yield Finding("worker", "running", "warn", f"none on this log, but something answers at {base}", mend)
         else:
             yield Finding("worker", "running", "warn", "no worker runs on this log", "start one: tierline run")
         return
-    yield Finding("worker", "running", "ok", str(held))
+    for one in running:
+        yield Finding("worker", "running", "ok", one)
+    if alive is None and not settings.embedded:
+        return  # on another machine
     if alive is None:
         mend = "if it was started with another TIERLINE_WEB_PORT, set that here, too; else look at its output"
         yield Finding("worker", "pages", "warn", f"nothing answers at {base}/healthz", mend)
@@ -172,17 +136,17 @@ def _page(url: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def contents(settings: Settings) -> Iterator[Finding]:
+def contents(settings: Settings, log: Log, running: list[str]) -> Iterator[Finding]:
     """What is in the log: its shape, what waits to be read, open imports, profiles, its clock."""
     try:
-        with open_to_read(settings) as log:
+        if settings.embedded:
             yield from _shape(log, settings)
-            yield from _lag(log, settings)
-            yield from _imports(log, settings)
-            yield from _profiles(settings, log)
-            yield from _clock(log)
+        yield from _lag(log, settings, running)
+        yield from _imports(log, settings)
+        yield from _profiles(settings, log)
+        yield from _clock(log, settings)
     except LogError as error:
-        yield Finding("log", "content", "fail", *_halves(str(error)))
+        yield Finding("log", "content", "fail", *halves(str(error)))
 
 
 def _shape(log: Log, settings: Settings) -> Iterator[Finding]:
@@ -199,16 +163,8 @@ def _shape(log: Log, settings: Settings) -> Iterator[Finding]:
         yield Finding("log", "partitions", "fail", f"the log has {found}, the setting is {wanted}", mend)
 
 
-def _lag(log: Log, settings: Settings) -> Iterator[Finding]:
-    running = worker_of(settings.path) is not None
-    waiting: dict[str, int] = {}
-    for name in (SIGNALS, *INTAKE):
-        topic = settings.topic(name)
-        for partition in range(log.partitions(topic)):
-            position = log.position(group_of(settings), topic, partition)
-            lag = log.end(topic, partition) - (log.begin(topic, partition) if position is None else position)
-            waiting[topic] = waiting.get(topic, 0) + max(lag, 0)
-    behind = {topic: lag for topic, lag in waiting.items() if lag}
+def _lag(log: Log, settings: Settings, running: list[str]) -> Iterator[Finding]:
+    behind = waiting(log, settings)
     if not behind:
         yield Finding("log", "lag", "ok", "everything in the log has been read")
         return
@@ -222,7 +178,7 @@ def _imports(log: Log, settings: Settings) -> Iterator[Finding]:
     if not since:
         yield Finding("log", "imports", "ok", "none is open")
         return
-    who, begun = importer(settings.path), format_time(min(since.values()))
+    who, begun = log.holder(IMPORT), format_time(min(since.values()))
     if who is not None and who.alive:
         yield Finding("log", "imports", "ok", f"one is running since {begun}: {who}")
         return
@@ -232,9 +188,9 @@ def _imports(log: Log, settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _clock(log: Log) -> Iterator[Finding]:
+def _clock(log: Log, settings: Settings) -> Iterator[Finding]:
     now, newest = log.clock(), 0
-    for topic in log.topics():
+    for topic in map(settings.topic, TOPICS):
         for partition in range(log.partitions(topic)):
             last = log.last(topic, partition)
             if last is not None:
@@ -288,12 +244,3 @@ def _profiles(settings: Settings, log: Log | None) -> Iterator[Finding]:
         for name, _ in change.retire:
             mend = "`tierline run` retires it at its start; put its file back if that is not meant"
             yield Finding("profiles", name, "warn", "is in force, but not in the directory", mend)
-
-
-def _bytes(count: int) -> str:
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
-        size /= 1024
-    return f"{size:,.1f} TiB"

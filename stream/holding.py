@@ -30,7 +30,7 @@ def named_in(path: Path) -> Holder | None:
             found = json.load(file)
             pid, host, since = int(found["pid"]), str(found["host"]), str(found["since"])
             # a lock that is free is not touched while its last holder is gone: somebody may be about to take it
-            alive = (host != socket.gethostname() or _runs(pid)) and _locked(file.fileno())
+            alive = (host != socket.gethostname() or runs(pid)) and _locked(file.fileno())
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Holder(pid, host, since, alive)
@@ -42,7 +42,8 @@ def worker_of(log: Path) -> Holder | None:
     return found if found is not None and found.alive else None
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether there is such a process on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

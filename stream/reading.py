@@ -15,10 +15,11 @@ from typing import Any
 
 import orjson
 
+from schemas.topics import INTAKE, SIGNALS
 from stream.identity import Aliases
 from stream.scoring.values import Signal
 from stream.settings import Settings
-from stream.topology import connect
+from stream.topology import connect, group_of
 from stream.transports.records import Record, partition_for
 from stream.transports.seam import Log
 from stream.wire import Incoming, decode, read_mark
@@ -190,6 +191,32 @@ def rejected_at(log: Log, settings: Settings, id_: str) -> Rejected | None:
         return None
     record = records[0]
     return Rejected(record.partition, record.offset, record.timestamp_ms, orjson.loads(record.value or b"{}"))
+
+
+# What waits
+
+_COUNTED = 1_000
+"""Offsets up to which the records among them are counted one by one."""
+
+
+def waiting(log: Log, settings: Settings) -> dict[str, int]:
+    """Records that the workers have not processed yet, by topic, of those that have any.
+
+    Where many are left it is their offsets that are counted: on Kafka the marks of transactions have some, too.
+    """
+    found: dict[str, int] = {}
+    ends, positions = log.ends(), log.positions(group_of(settings))
+    for name in (SIGNALS, *INTAKE):
+        topic = settings.topic(name)
+        for partition in range(log.partitions(topic)):
+            position = positions.get((topic, partition))
+            start = log.begin(topic, partition) if position is None else position
+            lag = max(ends.get((topic, partition), 0) - start, 0)
+            if 0 < lag <= _COUNTED:
+                lag = len(log.read(topic, partition, start, lag))
+            if lag:
+                found[topic] = found.get(topic, 0) + lag
+    return found
 
 
 # Imports

@@ -13,6 +13,7 @@ import orjson
 from schemas.envelope import MOST_BYTES
 from schemas.times import format_time
 from stream.identity import Aliases, AliasLoop
+from stream.importing import Import
 from stream.settings import Settings
 from stream.topology import group_of
 from stream.transports.records import Append, partition_for
@@ -54,14 +55,14 @@ def _take_in(aliases: Aliases, incoming: Incoming | Refusal) -> None:
 class Sender:
     """Give it one CloudEvent after the other, then ``flush``. ``sent`` counts, by type, what is durably in the log.
 
-    ``importing``: the records are history, and get the record time they carry (``recordedtime``, else ``time``), which
-    never goes back.
+    ``history``: the records belong to that import, and get the record time they carry (``recordedtime``, else
+    ``time``), which never goes back.
     """
 
-    def __init__(self, log: Log, settings: Settings, *, importing: bool = False) -> None:
+    def __init__(self, log: Log, settings: Settings, *, history: Import | None = None) -> None:
         self.sent: Counter[str] = Counter()
-        self._log = log
-        self._importing = importing
+        self._append = log.append if history is None else history.append
+        self._importing = history is not None
         self._aliases = known_aliases(log, settings)
         self._signals, self._accounts = settings.topic("signals"), settings.topic("accounts")
         self._partitions = log.partitions(self._signals)
@@ -102,9 +103,12 @@ class Sender:
         return len(self._batch)
 
     def flush(self) -> None:
-        """What was taken is in the log, on the disk, when this returns; after a LogError nothing of it is."""
+        """What was taken is in the log, durably, when this returns.
+
+        After a LogError nothing of it is, or on Kafka some: sending it again is harmless.
+        """
         if self._batch:
-            self._log.append(self._batch)
+            self._append(self._batch)
             self.sent += self._types
             self.drop()
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from schemas.topics import TOPICS
 from stream.settings import Settings
 from stream.transports.errors import TopicMismatch, UnknownTopic
 from stream.transports.log import EmbeddedLog
 from stream.transports.seam import Log
+
+if TYPE_CHECKING:
+    from stream.transports.kafka_log import KafkaLog
 
 GROUP = "tierline"
 
@@ -32,6 +37,11 @@ def connect(settings: Settings, *, create: bool = True) -> Log:
     """
     if settings.embedded:
         return EmbeddedLog(settings.path, create=create)
+    return connect_kafka(settings)
+
+
+def connect_kafka(settings: Settings) -> KafkaLog:
+    """The same, known to be Kafka. Raises LogInsecure where a certificate cannot be read."""
     from stream.transports.kafka_connection import Connection
     from stream.transports.kafka_log import KafkaLog
 

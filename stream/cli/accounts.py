@@ -11,10 +11,10 @@ from rich.text import Text
 
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.tables import Problem, cell, clean, console, day, many, points, print_json, table
-from stream.holding import worker_of
 from stream.reading import open_to_read, scored
 from stream.scoring.values import DISQUALIFIED
 from stream.settings import Settings, load_settings
+from stream.topology import group_of
 from stream.transports.seam import Log
 
 SHOWN = 50
@@ -152,7 +152,7 @@ def _nobody(log: Log, settings: Settings, seen: _Seen, tier: str | None) -> str:
     waiting = sum(log.end(topic, partition) for partition in range(log.partitions(topic)))
     if not waiting:
         return "No account yet: the log is empty. Send it signals: `tierline send FILE`."
-    if worker_of(settings.path) is None:
+    if not log.members(group_of(settings)):
         return f"No account is scored yet, but the log has {many(waiting, 'record')} to score: start `tierline run`."
     return f"No account is scored yet; the worker has {many(waiting, 'record')} to read. Ask again in a moment."
 

@@ -16,6 +16,10 @@ from stream import checks
 from stream.checks import Finding
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.tables import cell, clean, console, many, print_json
+from stream.reading import open_to_read
+from stream.settings import Settings
+from stream.topology import connect_kafka, group_of
+from stream.transports.errors import LogError
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -57,15 +61,54 @@ def _findings(broker: str | None, profiles: Path | None) -> Iterator[Finding]:
     yield from checks.machine()
     if settings is None:
         return
+    yield from (_file if settings.embedded else _kafka)(settings)
+
+
+def _file(settings: Settings) -> Iterator[Finding]:
+    from stream.filechecks import log_file
+    from stream.holding import worker_of
+
     broken = False
-    for finding in checks.log_file(settings):
+    for finding in log_file(settings):
         broken |= finding.status == "fail" and finding.name == "file"
         yield finding
+    held = worker_of(settings.path)
+    running = [] if held is None else [str(held)]
     if not broken and settings.path.exists():
-        yield from checks.contents(settings)
+        yield from _contents(settings, running)
     else:
         yield from checks.profiles(settings)
-    yield from checks.worker(settings)
+    yield from checks.worker(settings, running)
+
+
+def _kafka(settings: Settings) -> Iterator[Finding]:
+    from stream.kafkachecks import cluster
+
+    try:
+        log = connect_kafka(settings)
+    except LogError as error:
+        yield Finding("log", "connection", "fail", *checks.halves(str(error)))
+        yield from checks.profiles(settings)
+        return
+    with log:
+        broken = False
+        for finding in cluster(settings, log):
+            broken |= finding.status == "fail" and finding.name in {"connection", "topics"}
+            yield finding
+        if broken:
+            yield from checks.profiles(settings)
+            return
+        running = log.members(group_of(settings))
+        yield from checks.contents(settings, log, running)
+        yield from checks.worker(settings, running)
+
+
+def _contents(settings: Settings, running: list[str]) -> Iterator[Finding]:
+    try:
+        with open_to_read(settings) as log:
+            yield from checks.contents(settings, log, running)
+    except LogError as error:
+        yield Finding("log", "content", "fail", *checks.halves(str(error)))
 
 
 def _print(out: Console, finding: Finding) -> None:

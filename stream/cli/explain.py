@@ -14,7 +14,6 @@ from stream.cli.options import broker_option, exits, json_option
 from stream.cli.replay import limits_of
 from stream.cli.tables import Problem, clean, console, many, print_json_pretty
 from stream.curve import Point, curve
-from stream.holding import worker_of
 from stream.identity import Unidentifiable, canonical_account
 from stream.reading import (
     changes_of,
@@ -28,6 +27,7 @@ from stream.reading import (
 )
 from stream.sending import known_aliases
 from stream.settings import Settings, load_settings
+from stream.topology import group_of
 from stream.transports.seam import Log
 
 DAY = 86_400_000
@@ -132,7 +132,7 @@ def _document(found: Account) -> dict[str, Any]:
 def _unknown(log: Log, settings: Settings, asked: str, name: str) -> str:
     waiting = waiting_of(log, settings, name)
     if waiting:
-        what = "a worker is reading" if worker_of(settings.path) else "start `tierline run`"
+        what = "a worker is reading" if log.members(group_of(settings)) else "start `tierline run`"
         return f"{name} is not scored yet, though the log has {many(waiting, 'record')} of it: {what}."
     return f"nothing is known of {name}.{_meant(log, settings, asked)}"
 

@@ -10,7 +10,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_broker = click.option("--broker", help="Where the log is: sqlite:///file (TIERLINE_BROKER).")
+_broker = click.option("--broker", help="Where the log is: sqlite:///file or kafka://host:9092 (TIERLINE_BROKER).")
 
 
 def broker_option(command: Command) -> Command:

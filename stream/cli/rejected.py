@@ -16,10 +16,10 @@ from schemas.rejected import REASONS
 from stream.cli.lines import lines_of
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.tables import Problem, clean, console, day_and_time, many, print_json
-from stream.holding import worker_of
 from stream.reading import Rejected, Wanted, open_to_read, rejected, rejected_at
 from stream.resending import Fate, Resender, readable
 from stream.settings import Settings, load_settings
+from stream.topology import group_of
 from stream.transports.seam import Log
 
 SHOWN = 20
@@ -130,11 +130,12 @@ def resend(
             if number % 1_000 == 999:
                 resender.flush()
         resender.flush()
+        running = bool(log.members(group_of(settings)))
     if as_json:
         for fate in fates:
             print_json({"id": fate.id, "to": fate.to, "why": fate.why})
     else:
-        _print_fates(fates, settings, named=bool(ids))
+        _print_fates(fates, named=bool(ids), running=running)
     sys.exit(0 if all(fate.to for fate in fates) else 1)
 
 
@@ -215,7 +216,7 @@ def _content(one: Rejected) -> list[str]:
     return shown
 
 
-def _print_fates(fates: list[Fate], settings: Settings, *, named: bool) -> None:
+def _print_fates(fates: list[Fate], *, named: bool, running: bool) -> None:
     sent = [fate for fate in fates if fate.to]
     kept = [fate for fate in fates if not fate.to]
     if not fates:
@@ -234,5 +235,5 @@ def _print_fates(fates: list[Fate], settings: Settings, *, named: bool) -> None:
         click.echo(
             "To mend: tierline rejected show --raw ID… > mend.jsonl, edit, resend ID… --file mend.jsonl", err=True
         )
-    if sent and worker_of(settings.path) is None:
+    if sent and not running:
         click.echo("No worker runs on this log; `tierline run` reads what waits in it.", err=True)

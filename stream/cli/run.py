@@ -12,7 +12,7 @@ from stream.settings import load_settings
 
 @click.command("run")
 @click.option("--profiles", type=click.Path(path_type=Path), help="Directory of profiles (TIERLINE_PROFILES).")
-@click.option("--broker", help="Where the log is: sqlite:///file (TIERLINE_BROKER).")
+@click.option("--broker", help="Where the log is: sqlite:///file or kafka://host:9092 (TIERLINE_BROKER).")
 @click.option("--web-port", type=int, help="Port of /metrics, /healthz, /readyz (TIERLINE_WEB_PORT).")
 @click.option("-v", "--verbose", is_flag=True, help="Log what the runtime does, too.")
 def command(profiles: Path | None, broker: str | None, web_port: int | None, *, verbose: bool) -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -16,13 +16,12 @@ from stream.cli.intake import Desk, Input, inputs_of
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.progress import Watch
 from stream.cli.tables import clean, console, many, print_json
-from stream.holding import worker_of
-from stream.importing import Import, importer
+from stream.importing import IMPORT, Import
 from stream.sending import Sender
 from stream.settings import Settings, load_settings
 from stream.sources.formats import FORMATS, detect
 from stream.sources.jsonl import not_lines
-from stream.topology import open_log
+from stream.topology import group_of, open_log
 from stream.transports.errors import LogError
 from stream.transports.seam import Log
 
@@ -84,15 +83,15 @@ def command(
         desk = stack.enter_context(Desk(rejects, quiet=as_json))
         log = stack.enter_context(open_log(settings))
         if not importing:
-            _mention_import(settings)
+            _mention_import(log)
         watch = stack.enter_context(Watch(desk.console))
-        sender = Sender(log, settings, importing=importing)
-        stopped = _send(inputs, desk, watch, sender, _import(log, settings) if importing else nullcontext())
+        stopped = _send(inputs, desk, watch, log, settings, importing=importing)
+        running = bool(log.members(group_of(settings)))
     seconds = time.monotonic() - begun
     if as_json:
         _print_json(settings, inputs, desk, seconds, importing=importing, stopped=stopped)
     else:
-        _print(settings, inputs, desk, seconds, stopped=stopped)
+        _print(settings, inputs, desk, seconds, stopped=stopped, running=running)
     sys.exit(1 if desk.count or stopped else 0)
 
 
@@ -105,11 +104,12 @@ def _refuse_lists(paths: tuple[Path, ...], named: str | None) -> None:
             raise click.UsageError(f"{path} {words}")
 
 
-def _send(inputs: list[Input], desk: Desk, watch: Watch, sender: Sender, opened: AbstractContextManager[None]) -> bool:
+def _send(inputs: list[Input], desk: Desk, watch: Watch, log: Log, settings: Settings, *, importing: bool) -> bool:
     """Everything into the log; whether somebody stopped it on the way."""
-    desk.sent = sender.sent
     try:
-        with _stoppable(), opened:
+        with _stoppable(), _import(log, settings) if importing else nullcontext() as history:
+            sender = Sender(log, settings, history=history)
+            desk.sent = sender.sent
             try:
                 for one in inputs:
                     _send_one(one, sender, desk, watch)
@@ -119,10 +119,10 @@ def _send(inputs: list[Input], desk: Desk, watch: Watch, sender: Sender, opened:
     except KeyboardInterrupt:
         return True
     except LogError as error:
-        if not sender.sent:
+        if not desk.sent:
             raise
         raise type(error)(
-            f"{error}\n{many(sender.sent.total(), 'signal')} of this input are in the log. Send it again once that is"
+            f"{error}\n{many(desk.sent.total(), 'signal')} of this input are in the log. Send it again once that is"
             " mended: what is there already counts once."
         ) from error
     return False
@@ -141,12 +141,12 @@ def _send_one(one: Input, sender: Sender, desk: Desk, watch: Watch) -> None:
 
 
 @contextmanager
-def _import(log: Log, settings: Settings) -> Iterator[None]:
+def _import(log: Log, settings: Settings) -> Iterator[Import]:
     opened = Import(log, settings)
     if opened.takes_over:
         click.echo("An earlier import did not end. This one takes its place, and will close it.", err=True)
     try:
-        yield
+        yield opened
     finally:
         opened.close()
 
@@ -166,8 +166,8 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _mention_import(settings: Settings) -> None:
-    found = importer(settings.path)
+def _mention_import(log: Log) -> None:
+    found = log.holder(IMPORT)
     if found is None:
         return
     if found.alive:
@@ -180,7 +180,9 @@ def _mention_import(settings: Settings) -> None:
         )
 
 
-def _print(settings: Settings, inputs: list[Input], desk: Desk, seconds: float, *, stopped: bool) -> None:
+def _print(
+    settings: Settings, inputs: list[Input], desk: Desk, seconds: float, *, stopped: bool, running: bool
+) -> None:
     out = console()
     for one in inputs:
         for line in one.told():
@@ -190,7 +192,7 @@ def _print(settings: Settings, inputs: list[Input], desk: Desk, seconds: float, 
                 desk.console.print(clean(f"{one.name}: {sentence}"), soft_wrap=True)
     total = desk.sent.total()
     rate = f" ({total / seconds:,.0f} a second)" if total and seconds >= 0.05 else ""
-    out.print(f"Sent {many(total, 'signal')} in {seconds:.1f} s{rate} to {settings.path}", soft_wrap=True)
+    out.print(f"Sent {many(total, 'signal')} in {seconds:.1f} s{rate} to {settings.where}", soft_wrap=True)
     for type_, count in sorted(desk.sent.items(), key=lambda item: (-item[1], item[0])):
         out.print(f"  {count:>9,}  {type_}")
     if not total and not desk.count:
@@ -198,7 +200,7 @@ def _print(settings: Settings, inputs: list[Input], desk: Desk, seconds: float, 
     desk.sum_up()
     if stopped:
         click.echo("Stopped. Send the same input again for the rest: what is in the log already counts once.", err=True)
-    elif total and worker_of(settings.path) is None:
+    elif total and not running:
         out.print("No worker runs on this log; `tierline run` scores what waits in it.")
 
 
@@ -207,7 +209,7 @@ def _print_json(
 ) -> None:
     print_json(
         {
-            "log": str(settings.path),
+            "log": settings.where,
             "import": importing,
             "stopped": stopped,
             "sent": desk.sent.total(),

@@ -61,7 +61,7 @@ class Feed:
             try:
                 records = iter(self.records)
                 while chunk := list(islice(records, CHUNK)):
-                    log.append([_append(settings, key, value) for key, value in chunk])
+                    opened.append([_append(settings, key, value) for key, value in chunk])
                     self.sent += len(chunk)
             finally:
                 opened.close()

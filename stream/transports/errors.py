@@ -81,6 +81,10 @@ class RecordTooLarge(LogError):
     """A record is larger than its topic takes."""
 
 
+class Held(LogError):
+    """Another process is at what one at a time may do."""
+
+
 class Fenced(LogError):
     """Another process has taken this one's place. Nothing more of this one gets into the log."""
 

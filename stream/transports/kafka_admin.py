@@ -94,7 +94,7 @@ def check_topics(log: KafkaLog, settings: Settings) -> list[Difference]:
     with translated(log.name):
         copies = _replication(log, found) if found else {}
         configs = _configs(log, found) if found else {}
-        brokers = len(log.clients.ask(lambda admin: admin.describe_cluster())["brokers"])
+        brokers = len(log.brokers())
     differences: list[Difference] = []
     for topic, about in names.items():
         if topic not in there:

@@ -103,14 +103,13 @@ class Clients:
             lambda more: self._producer(transactional_id=id_, transaction_timeout_ms=self._patience_ms, **more)
         )
 
-    def member(self, group: str, topic: str, client_id: str) -> KafkaConsumer:
+    def member(self, group: str, topic: str) -> KafkaConsumer:
         """A member of a consumer group, wanted for no more than being seen to live; the caller closes it."""
-        said = {**self._shared, "client_id": client_id}
         forever = 2**31 - 1
         return self._open(
             lambda more: KafkaConsumer(
                 topic,
-                **said,
+                **self._shared,
                 **more,
                 group_id=group,
                 enable_auto_commit=False,

@@ -17,10 +17,12 @@ from typing import Any, Self
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from stream.holding import Holder
 from stream.transports.errors import Fenced, UnknownTopic
 from stream.transports.kafka_clients import Clients, close
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_errors import translated
+from stream.transports.kafka_hold import KafkaHold, holder
 from stream.transports.kafka_reader import AT_ONCE, Reader
 from stream.transports.logcore import now_ms
 from stream.transports.records import Append, Record, partition_for
@@ -69,6 +71,12 @@ class KafkaLog:
     ) -> None:
         """Closes the log."""
         self.close()
+
+    def brokers(self) -> list[int]:
+        """The numbers of the brokers that are up."""
+        with translated(self.name):
+            found = self.clients.ask(lambda admin: admin.describe_cluster())["brokers"]
+        return sorted(one["broker_id"] for one in found if not one.get("is_fenced"))
 
     # Topics
 
@@ -157,6 +165,22 @@ class KafkaLog:
                     producer.abort_transaction()
                 raise
             return found
+
+    # Who is at it
+
+    def hold(self, name: str, first: Sequence[Append]) -> KafkaHold:
+        """Take hold of `name` and append the first records. Raises Held where another living process has it."""
+        return KafkaHold(self, name, first)
+
+    def holder(self, name: str) -> Holder | None:
+        """Who has hold of `name`, or ended without releasing it; None where nobody has."""
+        return holder(self, name)
+
+    def members(self, group: str) -> list[str]:
+        """Who consumes in that group now: its name for itself, and its machine."""
+        with translated(self.name):
+            found = self.clients.ask(lambda admin: admin.describe_groups([group]))[group]["members"]
+        return sorted(f"{one['client_id']} on {one['client_host'].removeprefix('/')}" for one in found)
 
     # Reading
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from stream.holding import Holder, named_in, worker_of
 from stream.transports import bykey, upkeep
 from stream.transports.errors import LogError, StalePosition
+from stream.transports.filehold import FileHold, hold_path
 from stream.transports.logcore import SELECT, OpenLog, Row, Topic, records_of
 from stream.transports.logfile import OFFSET_BITS, OFFSET_MASK, packed_headers
 from stream.transports.records import Append, Record, partition_for
@@ -98,6 +100,22 @@ class EmbeddedLog(OpenLog):
         part = self.part(topic, partition)
         offset, last_ms = db.execute("SELECT next, last_ms FROM partitions WHERE id = ?", (part,)).fetchone()
         return [part << OFFSET_BITS, offset, last_ms, self.topic(topic).compact]
+
+    # Who is at it
+
+    def hold(self, name: str, first: Sequence[Append]) -> FileHold:
+        """Take hold of `name` and append the first records. Raises Held where another living process has it."""
+        return FileHold(self, name, first)
+
+    def holder(self, name: str) -> Holder | None:
+        """Who has hold of `name`, or ended without releasing it; None where nobody has."""
+        return named_in(hold_path(self.path, name))
+
+    def members(self, group: str) -> list[str]:
+        """The worker that runs on the file, whatever the group; none, or one."""
+        del group
+        found = worker_of(self.path)
+        return [] if found is None else [str(found)]
 
     # Reading
 

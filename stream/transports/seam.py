@@ -6,7 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
+from stream.holding import Holder
 from stream.transports.records import Append, Record
+
+
+class Hold(Protocol):
+    """What one process at a time does on a log, such as an import."""
+
+    takes_over: bool
+    """Whether the one before ended without releasing it."""
+
+    def append(self, records: Sequence[Append], /) -> list[int]:
+        """As `Log.append`. Raises Fenced where another process has taken over; then nothing was appended."""
+
+    def release(self, last: Sequence[Append], /) -> None:
+        """Appends the last records and lets go, also where that fails; calling it again does nothing."""
 
 
 class Log(Protocol):
@@ -43,6 +57,15 @@ class Log(Protocol):
         Of all processes that use the same `name`, none appends between what `work` reads and this append. `work` only
         reads; it may be called again where another process was in between.
         """
+
+    def hold(self, name: str, first: Sequence[Append], /) -> Hold:
+        """Take hold of `name` and append the first records. Raises Held where another living process has it."""
+
+    def holder(self, name: str, /) -> Holder | None:
+        """Who has hold of `name`, or ended without releasing it; None where nobody has."""
+
+    def members(self, group: str, /) -> list[str]:
+        """Who consumes in that group now, each in words."""
 
     def read(
         self, topic: str, partition: int, offset: int, limit: int, *, max_bytes: int | None = None

@@ -16,7 +16,8 @@ import orjson
 import pytest
 
 from schemas.times import format_time
-from stream.importing import Import, importer
+from stream.holding import Holder
+from stream.importing import IMPORT, Import
 from stream.reading import open_imports
 from stream.settings import Settings
 from stream.topology import open_log
@@ -45,6 +46,11 @@ def marks(settings: Settings) -> list[list[str]]:
     with open_log(settings) as log:
         parts = [log.read("signals", part, 0, 100_000) for part in range(settings.partitions)]
     return [[mark.kind for one in part if (mark := read_mark(one.value))] for part in parts]
+
+
+def importer(settings: Settings) -> Holder | None:
+    with open_log(settings) as log:
+        return log.holder(IMPORT)
 
 
 def imports_open(settings: Settings) -> int:
@@ -117,7 +123,7 @@ def test_a_killed_import_is_closed_by_running_it_again(home: Path, settings: Set
         process.kill()
         process.wait(10)
     assert imports_open(settings) == settings.partitions
-    found = importer(settings.path)
+    found = importer(settings)
     assert found is not None
     assert not found.alive
     doctor = tierline("doctor")
@@ -129,7 +135,7 @@ def test_a_killed_import_is_closed_by_running_it_again(home: Path, settings: Set
     assert again.code == 0
     assert "An earlier import did not end. This one takes its place" in again.err
     assert imports_open(settings) == 0
-    assert importer(settings.path) is None
+    assert importer(settings) is None
     assert {orjson.loads(value)["id"] for value in sent(settings)} >= {f"s-{number}" for number in range(5_000)}
 
 

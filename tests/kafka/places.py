@@ -7,7 +7,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from stream.settings import Settings, load_settings
-from stream.topology import connect
+from stream.topology import connect_kafka
 from stream.transports.kafka_admin import create_topics
 from stream.transports.kafka_log import KafkaLog
 from tests.kafka.cluster import Cluster
@@ -20,9 +20,7 @@ def settings_on(cluster: Cluster, prefix: str, **given: Any) -> Settings:
 
 def kafka_log(settings: Settings) -> KafkaLog:
     """Its log, topics not looked at."""
-    log = connect(settings)
-    assert isinstance(log, KafkaLog)
-    return log
+    return connect_kafka(settings)
 
 
 def made(settings: Settings) -> Settings:
