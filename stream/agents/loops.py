@@ -93,9 +93,13 @@ class Worker:
             await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
         self.owned = owned
         self.health.recovered = True
+        if not self.settings.embedded:
+            log.info("has %s", _told(self.settings.partitions, owned))
 
     async def revoked(self) -> None:
         """Our partitions are being dealt out anew: until that is over, none is ours."""
+        if self.owned and not self.app.should_stop:
+            log.info("the partitions are being dealt out anew")
         self.owned = set()
         self.health.recovered = False
 
@@ -252,6 +256,12 @@ class Worker:
             behind = consumer.behind(tp)
             if name in TOPICS and not TOPICS[name].internal and behind is not None:
                 self.metrics.lag.labels(name, str(tp.partition)).set(behind)
+
+
+def _told(count: int, owned: set[int]) -> str:
+    if len(owned) == count:
+        return "all partitions"
+    return f"{len(owned)} of {count} partitions: {', '.join(map(str, sorted(owned))) or 'none'}"
 
 
 def _now() -> int:

@@ -26,7 +26,10 @@ def command(profiles: Path | None, broker: str | None, web_port: int | None, *, 
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
-    for name in ("faust", "mode", "aiohttp", "stream"):
+    for name in ("faust", "mode", "aiohttp", "aiokafka", "kafka", "stream"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
+    if not verbose:  # a warning for each heartbeat while others finish what they hold: it is no trouble
+        coordinator = logging.getLogger("aiokafka.consumer.group_coordinator")
+        coordinator.addFilter(lambda record: "it is rebalancing" not in record.getMessage())
     settings = load_settings(profiles=profiles, broker=broker, web_port=web_port)
     serve(settings, load_profiles(settings.profiles))

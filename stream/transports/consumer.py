@@ -227,7 +227,9 @@ class BatchingConsumer(Consumer):
         """What was delivered of these partitions no longer counts: it is read again, here or elsewhere."""
         self._seeks += 1
         for tp in list(tps):
-            for kept in (self._window, self._open, self._acked, self._acked_index):
+            for batch in self._open.pop(tp, {}).values():
+                self._unacked_messages.discard(batch.message)
+            for kept in (self._window, self._acked, self._acked_index):
                 cast("dict[TP, Any]", kept).pop(tp, None)
 
     # Flow

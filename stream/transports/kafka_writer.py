@@ -78,6 +78,9 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
         if task is not None and not task.done():
             task.cancel()
             await asyncio.wait({task})
+        waiter = self._txn_manager._transaction_waiter
+        if waiter is not None:
+            waiter.add_done_callback(_looked_at)
 
     async def send_all(self, appends: Sequence[Append]) -> list[int]:
         """Sends records, each partition's in order, and returns their offsets once all are acknowledged."""
@@ -89,20 +92,25 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
         return offsets
 
     async def _send_to(self, tp: TP, places: list[int], appends: Sequence[Append], offsets: list[int]) -> None:
-        sent: list[tuple[list[int], Any]] = []
+        sent: list[tuple[list[int], asyncio.Future[Any]]] = []
         batch, within = self.create_batch(), list[int]()
         for at in places:
             if not self._put(batch, appends[at]):
-                sent.append((within, await self.send_batch(batch, tp.topic, partition=tp.partition)))
+                sent.append((within, await self._send(batch, tp)))
                 batch, within = self.create_batch(), []
                 self._put(batch, appends[at])
             within.append(at)
-        sent.append((within, await self.send_batch(batch, tp.topic, partition=tp.partition)))
+        sent.append((within, await self._send(batch, tp)))
         passed("sent")
         for within, future in sent:
             first = (await future).offset
             for number, at in enumerate(within):
                 offsets[at] = first + number
+
+    async def _send(self, batch: Any, tp: TP) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = await self.send_batch(batch, tp.topic, partition=tp.partition)
+        future.add_done_callback(_looked_at)  # where one fails, the others are not awaited any more
+        return future
 
     def _put(self, batch: Any, append: Append) -> bool:
         headers = list(append.headers)
@@ -215,6 +223,12 @@ class Writers:
         if writer is None:
             raise StaleBatch(f"{tp.topic}/{tp.partition} is not this worker's.")
         return writer
+
+
+def _looked_at(future: asyncio.Future[Any]) -> None:
+    """Has asyncio not complain of a failure that nobody awaits."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _explained(error: KafkaError, tp: TP) -> Exception:

@@ -50,6 +50,8 @@ class BatchRecovery(Recovery):
             except ServiceStopped:
                 break
             except Exception as error:
+                if self.app.should_stop:
+                    break
                 self.log.exception("Recovery stopped")
                 await cast(App, self.app).crash(error)
                 raise
