@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Sequence
 from email.headerregistry import Address
@@ -101,6 +102,8 @@ class EmailChannel:
         try:
             await client.connect()
             refused, said = await client.send_message(message, sender=self._config.from_, recipients=list(recipients))
+            with contextlib.suppress(errors.SMTPException, OSError, TimeoutError):
+                await client.quit(timeout=1.0)  # good manners; it is delivered either way
         finally:
             client.close()
             connected.close()

@@ -60,7 +60,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         parts: set[str] = set()
         for secret in secrets:
-            parts.add(secret)
+            parts |= {secret, secret.removeprefix("whsec_")}
             parts.add(base64.b64encode(secret.encode()).decode())
             if "://" in secret:
                 where = urlsplit(secret)
