@@ -12,13 +12,14 @@ import click
 
 COMMANDS = {
     "demo": "Run a simulated market (or real companies) through the whole system and watch tiers change.",
-    "run": "Serve: read signals, keep scores, emit tier changes. One process, one file.",
+    "run": "Serve: read signals, keep scores, emit tier changes.",
     "send": "Send signals from files or standard input.",
     "replay": "Run profiles over a file of signals, without a log, and print the tier changes.",
     "accounts": "Who is in which tier now.",
     "explain": "Why an account scores what it scores, what changed it, what is missing, when it cools.",
     "profile": "Check and show profiles.",
     "rejected": "Records that could not be used: list, show, mend and send again.",
+    "topics": "On Kafka: make the topics of this installation, or check those that are there.",
     "doctor": "Check settings, log, profiles and clock, and say what to mend.",
 }
 

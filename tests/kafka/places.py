@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaProducer
@@ -43,3 +45,11 @@ def transactional(cluster: Cluster, id_: str, **given: Any) -> KafkaProducer:
     producer = KafkaProducer(**cluster.client(), transactional_id=id_, **given)
     producer.init_transactions()
     return producer
+
+
+def until(what: Callable[[], bool], seconds: float = 15) -> None:
+    """Return once it is so."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

@@ -27,7 +27,7 @@ from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_log import KafkaLog
 from stream.transports.records import Append
 from tests.kafka.cluster import Cluster
-from tests.kafka.places import kafka_log, made, make_topic, settings_on, transactional
+from tests.kafka.places import kafka_log, made, make_topic, settings_on, transactional, until
 
 
 @pytest.fixture
@@ -116,13 +116,6 @@ def test_transactions_that_were_not_committed_are_left_out(kafka_cluster: Cluste
     assert (log.end(topic, 0), log.last(topic, 0)) == (7, 3)
     assert log.read(topic, 0, 1, 1)[0].offset == 3
     assert time.monotonic() - began < 2
-
-
-def until(what: object, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_a_partition_of_markers_alone_has_no_last_record(kafka_cluster: Cluster, log: KafkaLog, topic: str) -> None:
