@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError
 
 from tests.kafka.cluster import EVERY, Cluster, needed, shared_cluster
@@ -75,6 +75,26 @@ def test_three_brokers_do_without_the_one_that_led(three_brokers: Cluster, topic
     assert read(three_brokers, topic) == [b"one", b"two", b"three"]
     three_brokers.restart(leader)
     assert three_brokers.living() == {1, 2, 3}
+
+
+@pytest.mark.slow
+def test_three_brokers_keep_three_copies_of_everything(three_brokers: Cluster, topic_prefix: str) -> None:
+    """A topic made without a word about copies, the groups' offsets and the transactions: three copies, two in sync."""
+    topic = create(three_brokers, f"{topic_prefix}copies")
+    producer = KafkaProducer(**three_brokers.client(), transactional_id=topic)
+    producer.init_transactions()
+    producer.close()
+    consumer = KafkaConsumer(**three_brokers.client(), group_id=topic)
+    consumer.assign([TopicPartition(topic, 0)])
+    consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(0, "", -1)})
+    consumer.close()
+    admin = KafkaAdminClient(**three_brokers.client())
+    names = [topic, "__consumer_offsets", "__transaction_state"]
+    for found in admin.describe_topics(names):
+        assert {len(partition["replica_nodes"]) for partition in found["partitions"]} == {3}, found["name"]
+    told = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    assert told["topic"][topic]["min.insync.replicas"]["value"] == "2"
+    admin.close()
 
 
 def test_each_listener_lets_in_who_meets_its_demands(secure_cluster: Cluster, topic_prefix: str) -> None:

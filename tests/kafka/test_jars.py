@@ -26,6 +26,7 @@ def developer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("mvn") is None, reason="Kafka's jars are there, but no Maven to fetch them anew")
 def test_two_who_fetch_at_once_get_the_same_whole_folder(tmp_path: Path) -> None:
     """Two xdist workers on a fresh clone: one fetches, the other waits; nothing half-made is left."""
     needed()
