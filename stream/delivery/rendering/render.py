@@ -44,15 +44,15 @@ class Renderer:
     def __init__(
         self, layout: Layout, templates: Mapping[str, str] | None = None, links: Mapping[str, str] | None = None
     ) -> None:
-        """``templates``: the team's own, by part. Raises TemplateFault where one does not compile."""
+        """``templates``: the team's own, by part, for messages of one change; digests keep the built-in form. Raises TemplateFault where one does not compile."""
         self._layout, self._links = layout, dict(links or {})
         templates = templates or {}
         unknown = sorted(set(templates) - set(layout.parts))
         if unknown:
             raise TemplateFault(f"{unknown[0]}: {layout.kind} has no such template; it has {', '.join(layout.parts)}")
-        self._templates = {
-            part: self._compile(part, templates.get(part) or built_in(layout.kind, part)) for part in layout.parts
-        }
+        own = {part: self._compile(part, source) for part, source in templates.items()}
+        self._several = {part: self._compile(part, built_in(layout.kind, part)) for part in layout.parts}
+        self._single = self._several | own
 
     def render(self, alert: Alert) -> Rendered:
         """The message; in the plain form, with a note, where the templates cannot say it."""
@@ -63,8 +63,9 @@ class Renderer:
             notes.append(f"the tier change could not be read ({type(error).__name__})")
             view = {"kind": alert.kind, "headline": "A tier change", "link": text.safe_url(alert.link), "changes": []}
         if not notes:
+            templates = self._single if alert.kind == "single" else self._several
             try:
-                return self._assembled({part: say(view) for part, say in self._templates.items()}, view, alert, notes)
+                return self._assembled({part: say(view) for part, say in templates.items()}, view, alert, notes)
             except TemplateFault as error:
                 notes.append(f"template {error}")
         lines = plain_parts(view)
