@@ -54,7 +54,9 @@ TABLE = {
     "another profile": Case("no_route", routes="routes: [{route: hot, profiles: [other], to: [sales]}]"),
     "another tier": Case("no_route", routes="routes: [{route: hot, tiers: [warm], to: [sales]}]"),
     "another cause": Case("no_route", routes="routes: [{route: hot, causes: [fact], to: [sales]}]"),
-    "another owner": Case("no_route", routes="routes: [{route: hot, owners: [Ann], to: [sales]}]", facts={"owner": "B"}),
+    "another owner": Case(
+        "no_route", routes="routes: [{route: hot, owners: [Ann], to: [sales]}]", facts={"owner": "Bob"}
+    ),
     "no owner known": Case("no_route", routes="routes: [{route: hot, owners: [Ann], to: [sales]}]"),
     "the owner, in another case": Case(
         "sent", routes="routes: [{route: hot, owners: [Ann], to: [sales]}]", facts={"owner": "ANN"}
