@@ -16,6 +16,7 @@ from ops.kafka.jars import version
 from ops.kafka.ports import HOST, Port
 from ops.kafka.settings import shared
 from stream.settings import Settings, load_settings
+from tests.cli.running import tierline
 from tests.kafka.cluster import Broker, needed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +104,8 @@ def test_its_settings_of_ours_are_valid(services: dict[str, Any], name: str) -> 
 def test_workers_start_when_the_broker_answers_and_the_topics_are_there(services: dict[str, Any]) -> None:
     """The order at the start: broker, topics, workers; a worker counts as healthy when it is ready."""
     assert services["topics"]["command"] == ["topics", "create"]
+    for name in ("topics", "worker"):
+        assert tierline(*services[name]["command"], "--help").code == 0
     assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
     assert services["worker"]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
     port = load_settings(services["worker"]["environment"]).web_port
