@@ -9,7 +9,8 @@ import orjson
 
 from schemas.envelope import MOST_BYTES
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
+"""Kafka knows headers without a value."""
 
 DEEPEST = 100
 """Lists and objects within each other; the encoder gives up at 254, and states nest what they remember deeper."""
@@ -49,7 +50,7 @@ def from_binary_mode(document: Any, headers: Headers) -> Any:
     """CloudEvents' Kafka binding: attributes in ``ce_*`` headers, data as the value. Raises Unreadable."""
     attributes: dict[str, Any] = {}
     for name, value in headers:
-        if name.startswith("ce_"):
+        if name.startswith("ce_") and value is not None:
             try:
                 attributes[name[3:]] = value.decode("utf-8")
             except UnicodeDecodeError:

@@ -27,6 +27,7 @@ from schemas.topics import MOST_MESSAGE_BYTES
 from stream.transports.errors import LogClosed, LogInsecure, LogRefused
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_errors import explained
+from stream.transports.kafka_headers import tolerate
 
 # its errors are raised and explained here, and its settings, passwords among them, are not to be logged at all
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -34,6 +35,7 @@ _CONNECTIONS = logging.getLogger("kafka.net.manager")
 _CONNECTIONS.setLevel(logging.WARNING)
 _CONNECTIONS.propagate = False
 _CONNECTIONS.addHandler(logging.NullHandler())
+tolerate()
 
 FETCH_BYTES = 4 << 20
 CLOSING = 5.0

@@ -20,6 +20,7 @@ from stream.transports.batching import Batch, BatchingConductor, BatchLimits
 from stream.transports.errors import LogUnavailable, LogUnreachable, UnknownTopic
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_consumer import FETCH_BYTES, KafkaConsumer
+from stream.transports.kafka_headers_async import tolerate
 from stream.transports.kafka_producer import KafkaProducer
 from stream.transports.kafka_writer import Lost, Producer, Writers
 from stream.transports.records import Append, partition_for
@@ -114,6 +115,7 @@ class KafkaTransport(base.Transport):
     def new_consumer(self) -> AIOKafkaConsumer:
         """A consumer that is a member of the group, not started."""
         session = int(self.session_seconds * 1000)
+        tolerate()
         return AIOKafkaConsumer(
             **self.connection.aiokafka(),
             client_id="tierline",
