@@ -20,6 +20,7 @@ from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
     RetriableError,
+    SaslAuthenticationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
 
@@ -55,6 +56,7 @@ class Clients:
             "bootstrap_timeout_ms": self._patience_ms,
             "reconnect_backoff_max_ms": 1_000,
         }
+        self._login = connection.sasl != "none"
         self._made: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -167,6 +169,9 @@ class Clients:
         except KafkaError as error:
             heard.give_up()
             cause = heard.last if isinstance(error, KafkaTimeoutError) and heard.last is not None else error
+            if self._login and "disconnected" in str(cause):
+                # the answer that says why and the end of the connection came at once, and the client saw the end
+                cause = SaslAuthenticationFailedError()
             raise explained(cause, self._name) from error
         finally:
             _CONNECTIONS.removeFilter(heard)

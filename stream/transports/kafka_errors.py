@@ -83,6 +83,8 @@ def explained(error: BaseException, name: str) -> LogError:
         return LogClosed(f"{name}: the log was closed.")
     if isinstance(error, kafka.UnsupportedCodecError):
         return LogError(f"{name}: a record is compressed in a way that cannot be read here: {text}.")
+    if isinstance(error, kafka.KafkaProtocolError):
+        return LogUnreachable(unreachable(name, f"what answers speaks another protocol: {text}"))
     if isinstance(error, (kafka.RetriableError, OSError)):
         return LogUnreachable(unreachable(name, text))
     return LogError(f"{name}: {type(error).__name__}: {text}.")
