@@ -34,7 +34,13 @@ def create_app(settings: Settings, profiles: Sequence[LoadedProfile], metrics: M
         value_type=bytes,
     )
     table = app.Table(
-        "accounts", partitions=settings.partitions, changelog_topic=changelog, key_type=bytes, value_type=bytes
+        "accounts",
+        partitions=settings.partitions,
+        changelog_topic=changelog,
+        key_type=bytes,
+        value_type=bytes,
+        store="rows://" if settings.rows is None else "rocks://",
+        options={"path": settings.rows},
     )
     worker.store = cast(RowStore, table.data)
 

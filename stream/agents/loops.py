@@ -19,7 +19,7 @@ from stream.agents.intake import Intake
 from stream.agents.news import tell
 from stream.agents.refusals import RefusalWatch
 from stream.agents.shard import Shard, Work
-from stream.agents.start import bring_into_force, learn_aliases
+from stream.agents.start import bring_into_force, incarnation_of, learn_aliases
 from stream.identity import Aliases
 from stream.metrics import Metrics
 from stream.profiles import LoadedProfile
@@ -64,6 +64,7 @@ class Worker:
         self.shards: dict[int, Shard] = {}
         self.owned: set[int] = set()
         """Partitions of ``signals`` that are ours and recovered."""
+        self._incarnation = ""
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._resting: dict[int, int] = {}
         """Partitions whose beat failed, and until when (epoch ms) it rests."""
@@ -75,6 +76,7 @@ class Worker:
         """Before anything is consumed. Raises LogError and ProfileErrors; then nothing was appended."""
         await asyncio.to_thread(bring_into_force, self.settings, self.profiles, _now())
         await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
+        self._incarnation = await asyncio.to_thread(incarnation_of, self.settings)
 
     async def recovered(self) -> None:
         """Our partitions are restored: take up their accounts. Raises StateTooNew."""
@@ -106,7 +108,8 @@ class Worker:
     def _take_up(self, partition: int) -> Shard:
         shard = self.shards.get(partition)
         if shard is None:
-            shard = Shard(partition, self.store.rows(partition), self.settings, self.metrics, self.watch)
+            rows = self.store.rows(partition)
+            shard = Shard(partition, rows, self.settings, self.metrics, self.watch, self._incarnation)
             self.shards[partition] = shard
         return shard
 

@@ -28,6 +28,10 @@ class ShardMemory:
 
     timeline: Timeline
     clock: int = 0
+    applied: int = 0
+    """The offset of ``signals`` up to which everything is in …"""
+    log: str = ""
+    """… as long as the topic is this one."""
     importing: bool = False
     outside: int = 0
     names: set[str] = field(default_factory=set)
@@ -47,6 +51,7 @@ def read_shard(stored: Rows, number: int) -> ShardMemory:
     if raw is not None:
         meta = read_format(raw)
         memory.clock, memory.importing, memory.outside = meta["clock"], meta["importing"], meta["outside"]
+        memory.applied, memory.log = meta.get("applied", 0), meta.get("log", "")
     for key, value in stored.items():
         if key.startswith(ALIAS):
             memory.moved[key[len(ALIAS) :].partition(b"\x00")[0].decode()] = value.decode()

@@ -7,6 +7,7 @@ is then worked through again from the stored state, without it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,8 @@ from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
 from stream.transports.rows import Rows
 from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarded, read_mark
+
+log = logging.getLogger("tierline")
 
 TICK_PAUSE = 60_000
 """Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
@@ -52,9 +55,17 @@ class Shard:
     """The scoring of one partition."""
 
     def __init__(
-        self, number: int, stored: Rows, settings: Settings, metrics: Metrics, watch: RefusalWatch | None = None
+        self,
+        number: int,
+        stored: Rows,
+        settings: Settings,
+        metrics: Metrics,
+        watch: RefusalWatch | None = None,
+        incarnation: str = "",
     ) -> None:
+        """``incarnation``: what tells the topic ``signals`` from one that had its name before."""
         self.number = number
+        self._incarnation = incarnation
         self._stored = stored
         self._settings = settings
         self._metrics = metrics
@@ -69,7 +80,11 @@ class Shard:
         self._load()
 
     def process(self, records: Sequence[Record], now: int) -> Work:
-        """Apply a batch. ``now``: wall clock, for ``detected_at`` alone."""
+        """Apply a batch. ``now``: wall clock, for ``detected_at`` alone.
+
+        What was applied before is left out: its effects were made durable together with the state.
+        """
+        records = self._fresh(records)
         poisoned: dict[int, Refusal] = {}
         while True:
             work = Work()
@@ -86,6 +101,8 @@ class Shard:
                     self._load()  # StateTooNew, if that was it, comes again here and stops the worker
                     break
             else:
+                if records:
+                    self._applied = records[-1].offset + 1
                 return self._closed(work, now)
 
     def flush(self, now: int, *, leaving: bool = False) -> Work | None:
@@ -145,9 +162,20 @@ class Shard:
         self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
         self._counted.load(memory)
         self._moved = memory.moved
+        self._applied = memory.applied if memory.log == self._incarnation else 0
         self._rows: dict[bytes, bytes] = {}
         self._meta: bytes | None = None
         self._timeline = timeline_row(memory.timeline)
+
+    def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Those that the state has not seen: a position may have been set back, or lost."""
+        if not records or records[0].offset >= self._applied:
+            return records
+        fresh = [record for record in records if record.offset >= self._applied]
+        log.warning(
+            "partition %d: %d records were applied before and are left out", self.number, len(records) - len(fresh)
+        )
+        return fresh
 
     def _record(self, record: Record, now: int, work: Work) -> None:
         mark = read_mark(record.value)
@@ -182,10 +210,8 @@ class Shard:
         outcome = (signal.type, effects.outcome or "")
         work.outcomes[outcome] = work.outcomes.get(outcome, 0) + 1
         account = self.table.dirty.get(signal.account)
-        if account is not None:
-            account.applied = record.offset
-            if effects.outcome != "duplicate":
-                self.scores.touch(account, now, changed=bool(effects.changes) and not importing)
+        if account is not None and effects.outcome != "duplicate":
+            self.scores.touch(account, now, changed=bool(effects.changes) and not importing)
 
     def _ours(self, account: str) -> bool:
         """Whether an account belongs to this partition: a producer may have another idea of where a key goes."""
@@ -269,7 +295,14 @@ class Shard:
         self._rows = {}
         partition = self.partition
         meta = orjson.dumps(
-            {"v": FORMAT, "clock": partition.clock, "importing": partition.importing, "outside": partition.outside}
+            {
+                "v": FORMAT,
+                "clock": partition.clock,
+                "importing": partition.importing,
+                "outside": partition.outside,
+                "applied": self._applied,
+                "log": self._incarnation,
+            }
         )
         if meta != self._meta:
             self._meta = meta

@@ -22,13 +22,11 @@ NUL = b"\x00"
 class Account:
     """A live state with what the shell keeps beside it."""
 
-    __slots__ = ("applied", "drift", "pending", "state", "tiers")
+    __slots__ = ("drift", "pending", "state", "tiers")
 
     def __init__(self, state: AccountState, extra: dict[str, Any] | None = None) -> None:
         self.state = state
         extra = extra or {}
-        self.applied: int = extra.get("applied", -1)
-        """Offset of the last record of ``signals`` applied to it."""
         self.pending: bool = extra.get("pending", False)
         """Whether its published score is behind."""
         self.drift: int | None = extra.get("drift")
@@ -38,7 +36,7 @@ class Account:
 
     def extra(self) -> dict[str, Any]:
         """What is stored beside the state."""
-        return {"applied": self.applied, "pending": self.pending, "drift": self.drift}
+        return {"pending": self.pending, "drift": self.drift}
 
 
 class AccountTable:

@@ -57,6 +57,10 @@ class StalePosition(LogError):
     """A batch was committed that is not the group's next: somebody else has been there. Nothing was written."""
 
 
+class RowsInUse(LogError):
+    """Another process keeps its rows in that directory."""
+
+
 class WorkerRunning(LogError):
     """Another worker runs on this log."""
 

@@ -93,6 +93,13 @@ class KafkaLog:
             )
         return found
 
+    def incarnation(self, topic: str) -> str:
+        """The topic's id: another one where the topic was deleted and made again. Raises UnknownTopic."""
+        self.partitions(topic)
+        with translated(self.name):
+            [described] = self.clients.ask(lambda admin: admin.describe_topics([topic]))
+        return str(described["topic_id"])
+
     def _look(self) -> dict[str, int]:
         with translated(self.name):
             described = self.clients.ask(lambda admin: admin.describe_topics())

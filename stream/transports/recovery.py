@@ -69,8 +69,8 @@ class BatchRecovery(Recovery):
             if isinstance(table.data, RowStore):
                 table.data.keep_only({tp.partition for tp in ours if self.tp_to_table[tp] is table})
         tps = {tp for tp in self.active_tps if tp.topic in self.tables._changelogs}
-        ends = await consumer.highwaters(*tps)
         starts = await self._starts(consumer, tps)
+        ends = await consumer.highwaters(*tps)
         left = {tp for tp in tps if starts[tp] < ends[tp]}
         if left:
             total = sum(ends[tp] - starts[tp] for tp in left)
@@ -86,10 +86,15 @@ class BatchRecovery(Recovery):
 
     async def _starts(self, consumer: BatchingConsumer, tps: set[TP]) -> dict[TP, int]:
         """From where each changelog is to be read: what is already in is not read again."""
-        first = await consumer.earliest_offsets(*tps)
+        first, ends = await consumer.earliest_offsets(*tps), await consumer.highwaters(*tps)
         starts: dict[TP, int] = {}
         for tp in tps:
-            applied = self.tp_to_table[tp].persisted_offset(tp)
+            table = self.tp_to_table[tp]
+            applied = table.persisted_offset(tp)
+            if applied is not None and not (first[tp] or 0) <= applied + 1 <= ends[tp]:
+                self.log.warning("%s/%d is not the changelog that the kept rows came from: read anew", *tp)
+                cast(RowStore, table.data).rows(tp.partition).reset()
+                applied = None
             starts[tp] = max(first[tp] or 0, -1 if applied is None else applied + 1)
         return starts
 

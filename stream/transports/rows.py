@@ -18,7 +18,7 @@ from stream.transports.records import Record
 
 
 class Rows(Protocol):
-    """The rows of one partition. Only ``write`` and ``restore`` change them."""
+    """The rows of one partition. Only ``write``, ``restore`` and ``reset`` change them."""
 
     end: int | None
     """The changelog offset up to which everything is in; None before anything is."""
@@ -38,6 +38,10 @@ class Rows(Protocol):
 
     def restore(self, records: Sequence[Record]) -> None:
         """Takes in records of the changelog."""
+        ...
+
+    def reset(self) -> None:
+        """Forgets everything: the changelog is not the one that the rows came from."""
         ...
 
     def close(self) -> None:
@@ -67,6 +71,11 @@ class MemoryRows(dict[bytes, bytes]):
         """See ``Rows``."""
         self.version += 1
         self.write({record.key: record.value for record in records if record.key is not None}, records[-1].offset + 1)
+
+    def reset(self) -> None:
+        """See ``Rows``."""
+        self.version += 1
+        self.close()
 
     def close(self) -> None:
         """See ``Rows``."""

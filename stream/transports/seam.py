@@ -16,6 +16,9 @@ class Hold(Protocol):
     takes_over: bool
     """Whether the one before ended without releasing it."""
 
+    def incarnation(self, topic: str) -> str:
+        """What tells this topic from another of its name, earlier or elsewhere; raises UnknownTopic."""
+
     def append(self, records: Sequence[Append], /) -> list[int]:
         """As `Log.append`. Raises Fenced where another process has taken over; then nothing was appended."""
 
@@ -47,6 +50,9 @@ class Log(Protocol):
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; raises UnknownTopic."""
+
+    def incarnation(self, topic: str) -> str:
+        """What tells this topic from another of its name, earlier or elsewhere; raises UnknownTopic."""
 
     def append(self, records: Sequence[Append], /) -> list[int]:
         """Appends records and gives their offsets; all are durable when it returns."""

@@ -1,0 +1,149 @@
+"""Rows on a local disk (RocksDB), for more accounts than fit into memory, and for starts that read back only the rest.
+
+The changelog stays the truth: rows come here once it has them, a batch with its changelog offset in one write, so that
+what is here is always some earlier state of it. A directory that is lost, damaged or too old is read back anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+
+from stream.transports.errors import LogFull, RowsInUse
+from stream.transports.records import Record
+from stream.transports.rows import Rows, RowStore
+
+END = b"\xff\xffend"
+"""Where the changelog offset is kept; no key of ours begins so."""
+OLD = 12 * 3_600.0
+"""Seconds after which rows that nobody wrote are read back anew: compaction may have dropped the tombstones meanwhile
+(``delete.retention.ms`` is a day)."""
+CACHE_BYTES = 64 * 1024 * 1024
+WRITE_BYTES = 8 * 1024 * 1024
+"""Of a partition, before they go to the disk."""
+
+
+class RocksRows:
+    """The rows of one partition in a directory of their own. Fulfils ``Rows``."""
+
+    def __init__(self, path: Path, cache: Cache) -> None:
+        """Raises RowsInUse where another process has the directory."""
+        self.path = path
+        self.version = 0
+        self._options = _options(cache)
+        self._lazily = WriteOptions()
+        cast(Any, self._lazily).disable_wal = True  # the changelog has it
+        self._open()
+        if self.end is not None and time.time() - self._written > OLD:
+            self.reset()
+
+    def _open(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = Rdict(str(self.path), self._options)
+            end = cast("bytes | None", self._db.get(END))
+        except Exception as error:
+            if "lock" in str(error).lower():
+                raise RowsInUse(
+                    f"{self.path}: another process keeps its rows there ({error}). Give each worker a TIERLINE_ROWS"
+                    " directory of its own."
+                ) from error
+            shutil.rmtree(self.path)  # damaged: everything is in the changelog
+            self.path.mkdir(parents=True)
+            self._db = Rdict(str(self.path), self._options)
+            end = None
+        self.end: int | None = None
+        self._written = 0.0
+        if end is not None:
+            offset, written = end.split()
+            self.end, self._written = int(offset), float(written)
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """See ``Rows``."""
+        return cast("bytes | None", self._db.get(key))
+
+    def __getitem__(self, key: bytes) -> bytes:
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, bytes) and key in self._db
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.items())
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every row, read from the disk as asked for."""
+        return (pair for pair in cast("Iterator[tuple[bytes, bytes]]", self._db.items()) if pair[0] != END)
+
+    def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
+        """See ``Rows``. Raises LogFull."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        if end is not None:
+            self.end = end
+            batch.put(END, b"%d %f" % (end, time.time()))
+        try:
+            self._db.write(batch, self._lazily)
+        except Exception as error:
+            raise LogFull(f"{self.path}: rows cannot be written ({error}). Free space on this volume.") from error
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """See ``Rows``."""
+        self.version += 1
+        self.write({record.key: record.value for record in records if record.key is not None}, records[-1].offset + 1)
+
+    def reset(self) -> None:
+        """See ``Rows``."""
+        self.version += 1
+        self._db.close()
+        shutil.rmtree(self.path)
+        self._open()
+
+    def close(self) -> None:
+        """See ``Rows``."""
+        self._db.flush()
+        self._db.close()
+
+
+class RocksStore(RowStore):
+    """Keeps each partition's rows in a directory below the table's option ``path``."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._cache = Cache(CACHE_BYTES)
+
+    def new_rows(self, partition: int) -> Rows:
+        """The rows of a partition, as they were left."""
+        path: Path = (self.options or {})["path"]
+        return RocksRows(path / str(partition), self._cache)
+
+    async def on_stop(self) -> None:
+        """Leaves everything on the disk."""
+        self.keep_only(set())
+
+
+def _options(cache: Cache) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(WRITE_BYTES)
+    options.set_max_write_buffer_number(2)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_keep_log_file_num(2)
+    options.set_max_open_files(64)
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(cache)
+    blocks.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(blocks)
+    return options
