@@ -67,6 +67,42 @@ class Metrics:
             registry=r,
         )
         self.retries = Counter("tierline_commit_retries", "Commits that failed and were tried again", registry=r)
+        self.partitions = Gauge("tierline_partitions", "Partitions of signals that this worker has", registry=r)
+        self.assignments = Counter(
+            "tierline_assignments", "Times that this worker was dealt partitions, the first included", registry=r
+        )
+        self.recovery = Gauge(
+            "tierline_recovery_seconds", "How long the last recovery of the account table took", registry=r
+        )
+        self.fenced = Counter(
+            "tierline_writes_refused", "Writes of a batch whose partition was another worker's by then", registry=r
+        )
+        self.alert_changes = Counter(
+            "tierline_alert_changes",
+            "Tier changes by what alerting said of them, for each route or recipient",
+            ["reason"],
+            registry=r,
+        )
+        self.alerts_delivered = Counter(
+            "tierline_alerts_delivered", "Messages that a channel took", ["channel"], registry=r
+        )
+        self.alerts_failed = Counter("tierline_alerts_failed", "Attempts that failed", ["channel"], registry=r)
+        self.alerts_waiting = Gauge("tierline_alerts_waiting", "Messages that wait to be delivered", registry=r)
+        self.alerts_parked = Gauge("tierline_alerts_parked", "Messages that were given up", registry=r)
+        self.alerts_oldest = Gauge(
+            "tierline_alerts_oldest_waiting_seconds", "Age of the oldest message that waits", registry=r
+        )
+        self.alert_delay = Histogram(
+            "tierline_alert_delay_seconds",
+            "From the moment of a tier change to the delivery of its alert",
+            buckets=_LATE,
+            registry=r,
+        )
+        self.routes_broken = Gauge(
+            "tierline_alert_routes_broken",
+            "Whether the routes file is broken, and the last good one in force",
+            registry=r,
+        )
         self.source_refused = Gauge(
             "tierline_source_rejected_ratio",
             "Share of rejected records among the last 1,000 of a source, for sources above one half",

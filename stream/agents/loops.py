@@ -35,6 +35,7 @@ from stream.wire import encode_mark
 if TYPE_CHECKING:
     from stream.runtime import App
     from stream.transports.consumer import BatchingConsumer
+    from stream.transports.recovery import BatchTableManager
 
 log = logging.getLogger("tierline")
 
@@ -44,6 +45,9 @@ RESCORED_AT_ONCE = 500
 """Accounts taken through a profile activation between two batches."""
 RETRY = 1.0
 """Seconds before a failed commit is tried again."""
+
+PATIENCE = 10.0
+"""Seconds after which a write that the log does not answer is told of."""
 
 REST = 60_000
 """Milliseconds without a beat in a partition in which it failed for a fault of ours."""
@@ -68,6 +72,8 @@ class Worker:
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._resting: dict[int, int] = {}
         """Partitions whose beat failed, and until when (epoch ms) it rests."""
+        self._shown: set[tuple[str, str]] = set()
+        """Partitions whose lag is shown."""
         self._works: set[asyncio.Task[None]] = set()
 
     # Assignment
@@ -95,6 +101,9 @@ class Worker:
             await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
         self.owned = owned
         self.health.recovered = True
+        self.metrics.assignments.inc()
+        self.metrics.partitions.set(len(owned))
+        self.metrics.recovery.set(cast("BatchTableManager", self.app.tables).recovery.seconds)
         if not self.settings.embedded:
             log.info("has %s", _told(self.settings.partitions, owned))
 
@@ -104,6 +113,7 @@ class Worker:
             log.info("the partitions are being dealt out anew")
         self.owned = set()
         self.health.recovered = False
+        self.metrics.partitions.set(0)
 
     def _take_up(self, partition: int) -> Shard:
         shard = self.shards.get(partition)
@@ -225,8 +235,9 @@ class Worker:
         """Write until it is durable; the offsets. None: it is not ours to write any more, and nothing was written."""
         while True:
             try:
-                offsets = await write()
+                offsets = await self._patiently(write())
             except StaleBatch:
+                self.metrics.fenced.inc()
                 return None
             except LogError as error:
                 # Nothing is skipped and nothing lost: a full disk is waited for.
@@ -237,6 +248,15 @@ class Worker:
             else:
                 self.health.trouble = None
                 return offsets
+
+    async def _patiently(self, write: Awaitable[Sequence[int]]) -> Sequence[int]:
+        """Wait for as long as it takes, and say so where that is long."""
+        writing = asyncio.ensure_future(write)
+        done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
+        if not done:
+            self.health.trouble = f"the log has not taken a write for {PATIENCE:g} s"
+            log.error("%s; waiting", self.health.trouble)
+        return await writing
 
     # Measuring
 
@@ -254,11 +274,16 @@ class Worker:
         self.metrics.rescoring.set(sum(shard.partition.behind for shard in self.shards.values()))
         self.metrics.importing.set(sum(shard.partition.importing for shard in self.shards.values()))
         consumer = cast("BatchingConsumer", self.app.consumer)
+        shown: set[tuple[str, str]] = set()
         for tp in consumer.assignment():
             name = tp.topic.removeprefix(self.settings.topic_prefix)
             behind = consumer.behind(tp)
             if name in TOPICS and not TOPICS[name].internal and behind is not None:
+                shown.add((name, str(tp.partition)))
                 self.metrics.lag.labels(name, str(tp.partition)).set(behind)
+        for labels in self._shown - shown:  # another worker shows them now
+            self.metrics.lag.remove(*labels)
+        self._shown = shown
 
 
 def _told(count: int, owned: set[int]) -> str:

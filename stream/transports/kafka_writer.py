@@ -22,6 +22,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     KafkaError,
     MessageSizeTooLargeError,
+    ProducerClosed,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
@@ -41,6 +42,10 @@ TRANSACTION_TIMEOUT = 30.0
 """Seconds after which the brokers end a transaction whose worker is gone and whose partition nobody took over."""
 BACKOFF = 0.02
 """Seconds between two tries of a request. A transaction's markers are mostly written within one or two."""
+
+
+PARTING = 2.0
+"""Seconds that a request under way may take when its producer ends."""
 
 
 class Lost(StaleBatch):
@@ -72,15 +77,19 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
         await self._sender.start()
 
     async def stop(self) -> None:
-        """Ends at once: what is under way is not waited for."""
+        """Ends now: what is under way fails, for whoever waits for it."""
         self._closed = True
         task = self._sender.sender_task
         if task is not None and not task.done():
             task.cancel()
-            await asyncio.wait({task})
-        waiter = self._txn_manager._transaction_waiter
-        if waiter is not None:
-            waiter.add_done_callback(_looked_at)
+            await asyncio.wait({task}, timeout=PARTING)
+        ended = ProducerClosed()
+        self._message_accumulator.fail_all(ended)
+        manager = self._txn_manager
+        if manager._transaction_waiter is not None:
+            if not manager.is_fatal_error():
+                manager.fatal_error(ended)
+            manager._transaction_waiter.add_done_callback(_looked_at)
 
     async def send_all(self, appends: Sequence[Append]) -> list[int]:
         """Sends records, each partition's in order, and returns their offsets once all are acknowledged."""

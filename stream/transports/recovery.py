@@ -35,15 +35,19 @@ class BatchRecovery(Recovery):
     progress_interval = 5.0
     """Seconds between two sentences in the log on how far a long recovery is."""
 
+    seconds = 0.0
+    """How long the last recovery took."""
+
     @Service.task
     async def _restart_recovery(self) -> None:
         while not self.should_stop:
             if await self.wait_for_stopped(self.signal_recovery_start):  # type: ignore[arg-type]  # asyncio's Event
                 break
             self.signal_recovery_start.clear()
-            generation = self._generation_id
+            generation, began = self._generation_id, monotonic()
             try:
                 await self._wait(self._recover())
+                self.seconds = monotonic() - began
                 await self.on_recovery_completed(generation)
             except (RebalanceAgain, IllegalStateError):
                 continue  # assigned anew meanwhile: what was restored stays, the rest follows
@@ -93,7 +97,7 @@ class BatchRecovery(Recovery):
             applied = table.persisted_offset(tp)
             if applied is not None and not (first[tp] or 0) <= applied + 1 <= ends[tp]:
                 self.log.warning("%s/%d is not the changelog that the kept rows came from: read anew", *tp)
-                cast(RowStore, table.data).rows(tp.partition).reset()
+                cast(RowStore, cast("Collection", table).data).rows(tp.partition).reset()
                 applied = None
             starts[tp] = max(first[tp] or 0, -1 if applied is None else applied + 1)
         return starts
