@@ -77,7 +77,7 @@ def _split(line: str) -> tuple[str, Status, str, str]:
 def _value(name: str, value: object) -> str:
     if name in SECRETS and value is not None:
         return "(not shown)"
-    if name in {"horizon", "scores_every"} and isinstance(value, int):
+    if name in {"horizon", "scores_every", "kafka_session"} and isinstance(value, int):
         return f"{value // 86_400_000}d" if value % 86_400_000 == 0 else f"{value / 1000:g}s"
     return str(value) if value not in {"", None} else "(empty)" if value == "" else "(none)"
 

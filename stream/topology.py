@@ -40,12 +40,15 @@ def connect(settings: Settings, *, create: bool = True) -> Log:
     return connect_kafka(settings)
 
 
-def connect_kafka(settings: Settings) -> KafkaLog:
-    """The same, known to be Kafka. Raises LogInsecure where a certificate cannot be read."""
+def connect_kafka(settings: Settings, *, patience: float = 10.0) -> KafkaLog:
+    """The same, known to be Kafka; `patience`: seconds to wait for an answer.
+
+    Raises LogInsecure where a certificate cannot be read.
+    """
     from stream.transports.kafka_connection import Connection
     from stream.transports.kafka_log import KafkaLog
 
-    return KafkaLog(Connection.of(settings), group=group_of(settings))
+    return KafkaLog(Connection.of(settings), group=group_of(settings), patience=patience)
 
 
 def open_log(settings: Settings, *, create: bool = True) -> Log:

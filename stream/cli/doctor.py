@@ -21,6 +21,8 @@ from stream.settings import Settings
 from stream.topology import connect_kafka, group_of
 from stream.transports.errors import LogError
 
+PATIENCE = 4.0
+"""Seconds to wait for a broker's answer: whoever asks after its health wants to know, not to wait for it."""
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -85,7 +87,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
     from stream.kafkachecks import cluster
 
     try:
-        log = connect_kafka(settings)
+        log = connect_kafka(settings, patience=PATIENCE)
     except LogError as error:
         yield Finding("log", "connection", "fail", *checks.halves(str(error)))
         yield from checks.profiles(settings)

@@ -8,10 +8,12 @@ from schemas.accounts import ProfileStanding
 from stream.settings import Settings
 from stream.topology import open_log
 from stream.transports.records import Append
+from tests.cli.both import both_logs
 from tests.cli.filling import fill
 from tests.cli.running import signal_line, tierline
 
 
+@both_logs
 @pytest.mark.usefixtures("filled")
 def test_accounts_are_listed_hottest_first() -> None:
     """Highest score first, the disqualified last, with name, reasons and when they cool."""
@@ -110,6 +112,7 @@ def test_an_account_is_explained_by_any_name(spelling: str) -> None:
         assert part in ran.out, part
 
 
+@both_logs
 @pytest.mark.usefixtures("filled")
 def test_why_an_account_is_disqualified() -> None:
     """The reason is named, and so is the day it ends."""
@@ -119,6 +122,7 @@ def test_why_an_account_is_disqualified() -> None:
     assert "Moves to warm on" in ran.out
 
 
+@both_logs
 @pytest.mark.usefixtures("filled")
 def test_an_explanation_for_programs() -> None:
     """--json is one document: the standing as published, the changes, and a curve that ends at the score of now."""
@@ -153,10 +157,11 @@ def test_unknown_accounts_are_answered_with_similar_ones(asked: str, meant: str)
     assert meant in ran.err
 
 
+@both_logs
 def test_an_older_name_is_followed(filled: Settings) -> None:
     """A name that was given up leads to the account it stands for now, which says so."""
     with open_log(filled) as log:
-        log.append([Append("aliases", 0, b"oldacme.com", b'{"canonical": "acme.com"}')])
+        log.append([Append(filled.topic("aliases"), 0, b"oldacme.com", b'{"canonical": "acme.com"}')])
     ran = tierline("explain", "www.oldacme.com")
     assert ran.code == 0
     assert "also known as oldacme.com" in ran.out

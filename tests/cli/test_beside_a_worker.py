@@ -16,6 +16,7 @@ import pytest
 from stream.settings import Settings
 from stream.topology import open_log
 from stream.transports.records import Append
+from tests.cli.both import both_logs
 from tests.cli.filling import DAY, NOW, event, facts, write_profile
 from tests.cli.running import Ran, lines, start, tierline
 
@@ -43,6 +44,7 @@ def until(ask: Callable[[], Ran], says: str, seconds: float = 40) -> Ran:
 
 
 @pytest.mark.slow
+@both_logs
 def test_from_a_signal_to_its_explanation(home: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sent, scored, listed, explained; a bad record mended and sent again counts; doctor finds nothing to mend."""
     write_profile(home / "profiles")
@@ -66,7 +68,7 @@ def test_from_a_signal_to_its_explanation(home: Path, settings: Settings, monkey
 
         bad = event(3, "old-acme.com", "funding_round", 1, {"series": "zz"})
         with open_log(settings) as log:
-            log.append([Append("signals.funding", 0, None, json.dumps(bad).encode())])
+            log.append([Append(settings.topic("signals.funding"), 0, None, json.dumps(bad).encode())])
         until(lambda: tierline("rejected", "list"), "bad_member")
         (rejected,) = tierline("rejected", "list", "--json").lines
         (home / "mend.jsonl").write_text(json.dumps({**bad, "data": {"series": "b"}}))

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from stream.settings import Settings
-from stream.topology import open_log
+from stream.topology import connect_kafka, group_of, open_log
 from stream.transports.lock import WorkerLock
 from stream.transports.records import Append
+from tests.cli.both import both_logs
 from tests.cli.filling import PROFILE, fill, write_profile
 from tests.cli.running import Ran, signal_line, tierline
 
@@ -20,6 +22,7 @@ def finding(ran: Ran, name: str) -> dict[str, Any]:
     return next(one for one in ran.json["checks"] if one["name"] == name)
 
 
+@both_logs
 def test_all_is_well(home: Path) -> None:
     """A filled log and a directory that says the same as what is in force: nothing is broken, exit 0."""
     fill()
@@ -124,3 +127,35 @@ def test_a_clock_that_went_back(filled: Settings) -> None:
     ran = tierline("doctor", "--json")
     assert (ran.code, finding(ran, "time")["status"]) == (1, "fail")
     assert "NTP" in finding(ran, "time")["mend"]
+
+
+@pytest.mark.parametrize("log_kind", ["kafka"], indirect=True)
+def test_what_waits_on_kafka(settings: Settings) -> None:
+    """Records are counted, the marks of transactions are not: once a group has read all of them, nothing waits."""
+    tierline("send", "-", stdin=signal_line(1))
+    assert tierline("send", "--import", "-", stdin=signal_line(2) + signal_line(3)).code == 0
+    topic = settings.topic("signals")
+    marks = 2 * settings.partitions
+    doctor = tierline("doctor", "--json")
+    assert finding(doctor, "lag")["message"] == f"records not read yet: {3 + marks:,} on {topic}"
+    assert finding(doctor, "running")["mend"] == "start one: tierline run"
+    assert finding(doctor, "imports")["message"] == "none is open"
+    with connect_kafka(settings) as log:
+        read = {}
+        for partition in range(settings.partitions):
+            last = log.last(topic, partition)
+            assert last is not None
+            assert last + 1 < log.end(topic, partition)
+            read[TopicPartition(topic, partition)] = OffsetAndMetadata(last + 1, "", -1)
+        log.clients.admin().alter_group_offsets(group_of(settings), read)
+    assert finding(tierline("doctor", "--json"), "lag")["status"] == "ok"
+
+
+def test_a_cluster_that_is_not_there(home: Path) -> None:
+    """No broker at the address is broken, and said once; profiles are looked at all the same."""
+    write_profile(home / "profiles")
+    ran = tierline("doctor", "--json", "--broker", "kafka://127.0.0.1:1")
+    assert ran.code == 1
+    assert [one["name"] for one in ran.json["checks"] if one["status"] == "fail"] == ["connection"]
+    assert "no broker answers" in finding(ran, "connection")["message"]
+    assert finding(ran, "crm.json")["status"] == "warn"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stream.cli import words
+from tests.cli.both import both_logs
 from tests.cli.filling import PROFILE, write_profile
 from tests.cli.running import tierline
 
@@ -55,6 +56,7 @@ def test_a_directory_without_profiles_is_an_error(home: Path) -> None:
     assert "has no profile" in ran.out
 
 
+@both_logs
 @pytest.mark.usefixtures("filled")
 def test_a_profile_in_words(home: Path) -> None:
     """A file, or the profile in force by its name, is shown with points, decay, tiers and gates in words."""

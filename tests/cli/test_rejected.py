@@ -11,6 +11,7 @@ from schemas.rejected import WHOLE_UP_TO, content_of
 from stream.reading import rejected_at
 from stream.settings import Settings
 from stream.topology import open_log
+from tests.cli.both import both_logs
 from tests.cli.filling import NOW, put_rejected, reject
 from tests.cli.running import signal_line, tierline
 
@@ -20,16 +21,18 @@ MENDED = signal_line(1).strip()
 
 def sent(settings: Settings, topic: str) -> list[tuple[bytes | None, bytes | None]]:
     with open_log(settings) as log:
-        return [(one.key, one.value) for part in range(log.partitions(topic)) for one in log.read(topic, part, 0, 100)]
+        name = settings.topic(topic)
+        return [(one.key, one.value) for part in range(log.partitions(name)) for one in log.read(name, part, 0, 100)]
 
 
+@both_logs
 def test_rejected_records_are_listed(settings: Settings) -> None:
     """The latest first, with id, reason, origin and what to mend; counted by reason; filtered."""
     first, second = reject(settings, b"{broken"), reject(settings, BAD)
     ran = tierline("rejected", "list")
     assert ran.code == 0
     assert ran.out.index(f"{second}  bad_member") < ran.out.index(f"{first}  not_json")
-    assert "from signals.funding 0:7" in ran.out
+    assert f"from {settings.topic('signals.funding')} 0:7" in ran.out
     assert "test · funding_round · acme.com" in ran.out or "bad_member" in ran.out
     assert "'zz' is not one of" in ran.out
     assert "2 rejected records: 1 not_json, 1 bad_member." in ran.err or "1 bad_member, 1 not_json" in ran.err
@@ -88,19 +91,21 @@ def test_what_would_be_rejected_again_is_not_sent(settings: Settings) -> None:
     assert sent(settings, "signals.funding") == []
 
 
+@both_logs
 def test_a_mended_record_goes_where_it_came_from(home: Path, settings: Settings) -> None:
     """Mended in a file it is sent to its family topic under its own key; one of `signals` under its account's."""
     family, keyed = reject(settings, BAD, key=b"k"), reject(settings, BAD, topic="signals")
     (home / "mend.jsonl").write_bytes(MENDED + b"\n\n" + MENDED + b"\n")
     ran = tierline("rejected", "resend", family, keyed, "--file", "mend.jsonl")
     assert ran.code == 0, ran.out
-    assert f"{family}  sent to signals.funding" in ran.out
+    assert f"{family}  sent to {settings.topic('signals.funding')}" in ran.out
     assert sent(settings, "signals.funding") == [(b"k", MENDED)]
     assert [(key, orjson.loads(value or b"")["id"]) for key, value in sent(settings, "signals")] == [
         (b"acme.com", "s-1")
     ]
 
 
+@both_logs
 def test_what_was_too_early_is_sent_as_it_came(settings: Settings) -> None:
     """A record whose time has come is resent byte for byte, by its reason, and told so to programs."""
     document = {
@@ -108,7 +113,7 @@ def test_what_was_too_early_is_sent_as_it_came(settings: Settings) -> None:
         "message": "too early",
         "key": None,
         "headers": [],
-        "origin": {"topic": "signals.funding", "partition": 0, "offset": 3},
+        "origin": {"topic": settings.topic("signals.funding"), "partition": 0, "offset": 3},
         **content_of(MENDED),
         "sender": dict.fromkeys(("id", "source", "type", "subject")),
         "rejected_at": "2026-11-01T00:00:00Z",
@@ -116,7 +121,7 @@ def test_what_was_too_early_is_sent_as_it_came(settings: Settings) -> None:
     id_ = put_rejected(settings, document)
     ran = tierline("rejected", "resend", "--reason", "in_future", "--json")
     assert ran.code == 0
-    assert ran.lines == [{"id": id_, "to": "signals.funding", "why": None}]
+    assert ran.lines == [{"id": id_, "to": settings.topic("signals.funding"), "why": None}]
     assert sent(settings, "signals.funding") == [(None, MENDED)]
 
 
@@ -144,6 +149,7 @@ def test_resend_called_wrongly(home: Path, settings: Settings) -> None:
     assert sent(settings, "signals.funding") == []
 
 
+@both_logs
 def test_a_rejected_record_is_read_back(settings: Settings) -> None:
     """By its id the record comes with its bytes, key and time."""
     id_ = reject(settings, BAD, key=b"k")

@@ -14,6 +14,7 @@ from schemas.rejected import Rejected
 from stream.settings import Settings
 from stream.topology import open_log
 from stream.transports.records import Record, partition_for
+from tests.cli.both import both_logs
 from tests.cli.running import PROGRAM, lines, signal_line, tierline
 
 
@@ -24,6 +25,7 @@ def records(settings: Settings, topic: str = "signals") -> list[Record]:
         return [one for part in range(log.partitions(name)) for one in log.read(name, part, 0, 100_000)]
 
 
+@both_logs
 def test_good_lines_are_sent_and_bad_ones_named(home: Path, settings: Settings) -> None:
     """A file with bad lines sends the good ones, names the bad ones by file and line with the mend, and exits 1."""
     (home / "in.jsonl").write_bytes(
@@ -39,6 +41,7 @@ def test_good_lines_are_sent_and_bad_ones_named(home: Path, settings: Settings) 
     assert [orjson.loads(one.value or b"")["id"] for one in records(settings)] == ["s-1", "s-2"]
 
 
+@both_logs
 def test_records_are_keyed_by_the_canonical_account(home: Path, settings: Settings) -> None:
     """However a line spells the account, its record lies under the canonical one, in that one's partition."""
     spellings = ("https://www.Acme.com/about", "dana@ACME.com", "acme.com.", "Bücher.de")
@@ -180,6 +183,7 @@ def test_history_is_refused_without_import(home: Path) -> None:
     assert not (home / "log.db").exists()
 
 
+@both_logs
 def test_aliases_are_followed_and_go_their_own_way(home: Path, settings: Settings) -> None:
     """An alias in the input goes to `accounts`; later lines of the old name, and later sends, are under the new one."""
     alias = signal_line(1, account="old.com", type_="account_alias", data={"canonical": "new.com"})
@@ -205,6 +209,7 @@ def test_an_alias_that_would_loop_is_a_bad_line(settings: Settings) -> None:
     assert len(records(settings, "accounts")) == 1
 
 
+@both_logs
 def test_the_summary_for_programs(home: Path) -> None:
     """--json prints one document with counts and bad lines, and nothing else anywhere."""
     (home / "in.jsonl").write_bytes(signal_line(1) + b"nonsense\n")

@@ -22,6 +22,7 @@ from stream.reading import open_imports
 from stream.settings import Settings
 from stream.topology import open_log
 from stream.wire import read_mark
+from tests.cli.both import both_logs
 from tests.cli.running import signal_line, start, tierline
 
 
@@ -34,17 +35,18 @@ def until(what: Callable[[], bool], seconds: float = 20) -> None:
 
 def sent(settings: Settings) -> list[bytes]:
     """The values of all signals, marks left out."""
-    if not settings.path.exists():
+    if settings.embedded and not settings.path.exists():
         return []
     with open_log(settings) as log:
-        found = [one for part in range(settings.partitions) for one in log.read("signals", part, 0, 100_000)]
+        topic = settings.topic("signals")
+        found = [one for part in range(settings.partitions) for one in log.read(topic, part, 0, 100_000)]
     return [one.value or b"" for one in found if read_mark(one.value) is None]
 
 
 def marks(settings: Settings) -> list[list[str]]:
     """The kinds of mark in each partition, in order."""
     with open_log(settings) as log:
-        parts = [log.read("signals", part, 0, 100_000) for part in range(settings.partitions)]
+        parts = [log.read(settings.topic("signals"), part, 0, 100_000) for part in range(settings.partitions)]
     return [[mark.kind for one in part if (mark := read_mark(one.value))] for part in parts]
 
 
@@ -58,6 +60,7 @@ def imports_open(settings: Settings) -> int:
         return len(open_imports(log, settings))
 
 
+@both_logs
 def test_a_pipe_that_pauses_is_not_kept_waiting(settings: Settings) -> None:
     """What comes through a pipe is in the log within a moment, though the pipe stays open."""
     with start("send", "-") as process:
@@ -70,6 +73,7 @@ def test_a_pipe_that_pauses_is_not_kept_waiting(settings: Settings) -> None:
         assert process.wait(10) == 0
 
 
+@both_logs
 def test_two_senders_at_once_lose_nothing(home: Path, settings: Settings) -> None:
     """Two processes send into a log that neither finds there; everything of both is in it, once."""
     for name, first in (("a", 0), ("b", 10_000)):
@@ -83,6 +87,7 @@ def test_two_senders_at_once_lose_nothing(home: Path, settings: Settings) -> Non
     assert len({orjson.loads(value)["id"] for value in sent(settings)}) == len(sent(settings)) == 10_000
 
 
+@both_logs
 def test_an_import_is_bounded_by_marks_and_its_time_never_goes_back(home: Path, settings: Settings) -> None:
     """Every partition has the marks around the records, whose record times are those of the file, made to ascend."""
     times = ["2026-01-05", "2026-01-03", "2026-01-09"]
@@ -112,6 +117,7 @@ def test_a_second_import_is_refused_while_one_runs(home: Path, settings: Setting
     assert tierline("send", "--import", "in.jsonl").code == 0
 
 
+@both_logs
 def test_a_killed_import_is_closed_by_running_it_again(home: Path, settings: Settings) -> None:
     """After SIGKILL in the middle the import is open, `doctor` says so, and the same import again closes it."""
     (home / "profiles").mkdir()
@@ -149,6 +155,7 @@ def test_an_open_import_is_given_up_with_an_empty_one(home: Path, settings: Sett
     assert imports_open(settings) == 0
 
 
+@both_logs
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_import_is_closed(settings: Settings, number: int) -> None:
     """SIGTERM and Ctrl-C: what was read is in the log, the import is closed, and it is said how to go on."""
