@@ -16,9 +16,6 @@ class Hold(Protocol):
     takes_over: bool
     """Whether the one before ended without releasing it."""
 
-    def incarnation(self, topic: str) -> str:
-        """What tells this topic from another of its name, earlier or elsewhere; raises UnknownTopic."""
-
     def append(self, records: Sequence[Append], /) -> list[int]:
         """As `Log.append`. Raises Fenced where another process has taken over; then nothing was appended."""
 
