@@ -7,26 +7,28 @@ from typing import Any
 
 from schemas.topics import TOPICS, Topic
 
-MESSAGES: dict[str, str] = {
-    "signals": "signal",
-    "signals.funding": "signal",
-    "signals.people": "signal",
-    "signals.jobs": "signal",
-    "signals.content": "signal",
-    "signals.company": "signal",
-    "accounts": "signal",
-    "tier-changes": "tier-change",
-    "account-scores": "account-score",
-    "rejected": "rejected",
+_SIGNAL = ("signal",)
+MESSAGES: dict[str, tuple[str, ...]] = {
+    "signals": _SIGNAL,
+    "signals.funding": _SIGNAL,
+    "signals.people": _SIGNAL,
+    "signals.jobs": _SIGNAL,
+    "signals.content": _SIGNAL,
+    "signals.company": _SIGNAL,
+    "accounts": _SIGNAL,
+    "tier-changes": ("tier-change",),
+    "account-scores": ("account-score",),
+    "alerts": ("alert-decided", "alert-delivery"),
+    "rejected": ("rejected",),
 }
-"""Public topic → the contract of its records. `profiles` and `alerts` are shown without one."""
-_RECEIVED = frozenset(name for name, contract in MESSAGES.items() if contract == "signal")
+"""Public topic → the contracts of its records. `profiles` is shown without one."""
+_RECEIVED = frozenset(name for name, contracts in MESSAGES.items() if contracts == _SIGNAL)
 
 
 def document(contracts: dict[str, dict[str, Any]], version: str = "1") -> dict[str, Any]:
     """The AsyncAPI document; `contracts` are the published JSON Schemas by name."""
     public = [topic for topic in TOPICS.values() if not topic.internal]
-    used = sorted({MESSAGES[topic.name] for topic in public if topic.name in MESSAGES})
+    used = sorted({name for topic in public for name in MESSAGES.get(topic.name, ())})
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -66,8 +68,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         },
     }
     if topic.name in MESSAGES:
-        contract = MESSAGES[topic.name]
-        channel["messages"] = {contract: {"$ref": f"#/components/messages/{contract}"}}
+        channel["messages"] = {one: {"$ref": f"#/components/messages/{one}"} for one in MESSAGES[topic.name]}
     return channel
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.accounts import AccountScored
+from schemas.alerts import AlertDecidedEvent, AlertDeliveryEvent
 from schemas.asyncapi import document
 from schemas.conditions import ITSELF
 from schemas.envelope import TYPE_PREFIX, SignalEvent
 from schemas.profiles import Profile
 from schemas.rejected import Rejected
+from schemas.routes import Routes
 from schemas.signals import DATA_MODELS
 from schemas.tiers import TierChanged
 
@@ -29,7 +31,13 @@ PUBLISHED = Path(__file__).parent / "published"
 BASELINE = Path(__file__).parent / "baseline"
 ASYNCAPI = "asyncapi.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-OUTPUTS: dict[str, type[BaseModel]] = {"tier-change": TierChanged, "account-score": AccountScored, "rejected": Rejected}
+OUTPUTS: dict[str, type[BaseModel]] = {
+    "tier-change": TierChanged,
+    "account-score": AccountScored,
+    "rejected": Rejected,
+    "alert-decided": AlertDecidedEvent,
+    "alert-delivery": AlertDeliveryEvent,
+}
 """Contracts that others read; every other one is what others write."""
 
 
@@ -37,6 +45,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Contract name → JSON Schema, every one self-contained."""
     result = {name: _schema(name, model) for name, model in OUTPUTS.items()}
     result["profile"] = _without_null(_schema("profile", Profile))
+    result["routes"] = _without_null(_schema("routes", Routes))
     result["signal"] = _signal()
     for (suffix, version), model in DATA_MODELS.items():
         name = f"data.{suffix}.v{version}"

@@ -6,17 +6,23 @@ else; the models here are also what the JSON Schema for editors is made from.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, ValidationError, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import core_schema
 
+from schemas.channels import ChannelConfig, ChannelsInvalid, Email, Inbox, Slack, is_address, validate_channels
 from schemas.conditions import Condition
 from schemas.criteria import Description, Duration, Name, Strict, members_meant
-from schemas.durations import MEND, PATTERN, parse_duration
 from schemas.faults import describe
+from schemas.hours import MEMBERS, TEXT, Clock, Pause, Quiet, QuietHours, TextOr, Zone
 from schemas.profiles import Fault, ProfileInvalid
 from schemas.tiers import Cause
 from schemas.trouble import Troubles
@@ -26,105 +32,12 @@ if TYPE_CHECKING:
 
     from schemas.trouble import Path
 
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _MOST_CEILING = 1_000
-_LEAST_OPEN = 60
-"""Minutes of a day that quiet hours must leave."""
 
-
-def _clock(text: str) -> str:
-    if _CLOCK.fullmatch(text) is None:
-        raise PydanticCustomError("form", "form", {"says": "is not a time of day", "mend": "write hh:mm, as '08:30'"})
-    return text
-
-
-def _zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        context = {"says": "is not a time zone", "mend": "write a name of the IANA list, as Europe/Berlin, or UTC"}
-        raise PydanticCustomError("form", "form", context) from None
-    return text
-
-
-def _pause(text: str) -> str:
-    if text == "none":
-        return text
-    try:
-        parse_duration(text)
-    except ValueError as error:
-        raise PydanticCustomError("form", "form", {"says": f"{error}, or none"}) from None
-    return text
-
-
-class TextOr:
-    """Text of one form, or an object of another: told apart by what was written, so that one fault is one message."""
-
-    def __init__(self, text: Any, members: Any, says: str, mend: str) -> None:
-        self.forms, self.says, self.mend = {_TEXT: text, _MEMBERS: members}, says, mend
-
-    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.tagged_union_schema(
-            {name: handler.generate_schema(form) for name, form in self.forms.items()},
-            discriminator=lambda value: _TEXT if isinstance(value, str) else _MEMBERS if _members(value) else None,
-            custom_error_type="form",
-            custom_error_message="form",
-            custom_error_context={"says": self.says, "mend": self.mend},
-        )
-
-
-_TEXT, _MEMBERS = "as text", "as members"
-
-
-def _members(value: Any) -> bool:
-    return isinstance(value, dict | Strict)
-
-
-def minutes(clock: str) -> int:
-    """Minutes since midnight of ``hh:mm``."""
-    return int(clock[:2]) * 60 + int(clock[3:])
-
-
-Clock = Annotated[
-    str, AfterValidator(_clock), WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$"})
-]
-Zone = Annotated[
-    str, AfterValidator(_zone), WithJsonSchema({"type": "string", "description": "a name of the IANA time zone list"})
-]
 Words = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=1_000)]
-Pause = Annotated[
-    str,
-    AfterValidator(_pause),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": PATTERN}, {"const": "none"}], "description": MEND}),
-]
 Names = Annotated[list[Name], Field(min_length=1, max_length=100)]
 Ceiling = Annotated[int, Field(ge=1, le=_MOST_CEILING)]
 Link = Annotated[str, Field(max_length=2_000, pattern=r"^https?://\S+$")]
-
-
-class QuietHours(Strict):
-    """From `from` until `until`, in the recipient's time zone, nobody is disturbed; and on weekends if so said."""
-
-    from_: Annotated[Clock, Field(alias="from")]
-    until: Clock
-    weekends: Annotated[bool, Field(description="whether Saturday and Sunday are quiet all day")] = False
-
-    @model_validator(mode="after")
-    def _leaves_a_day(self) -> QuietHours:
-        troubles = Troubles()
-        quiet = (minutes(self.until) - minutes(self.from_)) % 1_440
-        if quiet == 0:
-            troubles.add(("until",), "is the time at which they begin", "write when they end, as '08:00'")
-        elif quiet > 1_440 - _LEAST_OPEN:
-            troubles.add(("until",), "leaves less than an hour of the day", "write shorter quiet hours")
-        troubles.settle()
-        return self
-
-
-Quiet = Annotated[
-    Any,
-    TextOr(Literal["none"], QuietHours, "is not quiet hours", "write {from: '19:00', until: '08:00'}, or none"),
-]
 
 
 class Recipient(Strict):
@@ -185,10 +98,22 @@ class Route(Strict):
     to: Annotated[list[To], Field(min_length=1, max_length=50)]
 
 
+class AsChannel:
+    """A channel, which `schemas.channels` looks at by itself, since it must quote no secret."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.any_schema()
+
+    def __get_pydantic_json_schema__(
+        self, _schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(TypeAdapter(Annotated[ChannelConfig, Field(discriminator="kind")]).core_schema)
+
+
 class Routes(Strict):
     """A routes file."""
 
-    channels: Annotated[dict[Name, dict[str, Any]], Field(min_length=1, max_length=100)]
+    channels: Annotated[dict[Name, Annotated[Any, AsChannel()]], Field(min_length=1, max_length=100)]
     defaults: Defaults = Defaults()
     routes: Annotated[list[Route], Field(min_length=1, max_length=500)]
 
@@ -229,16 +154,54 @@ class RoutesInvalid(ProfileInvalid):
 
 def validate_routes(document: object) -> Routes:
     """The document as Routes; raises RoutesInvalid. The document is neither changed nor kept."""
+    faults: list[Fault] = []
+    channels: dict[str, ChannelConfig] = {}
     try:
-        return Routes.model_validate(document)
+        channels = validate_channels(document.get("channels") if isinstance(document, dict) else None)
+    except ChannelsInvalid as error:
+        faults += [Fault(("channels", *fault.path), fault.message, fault.mend) for fault in error.faults]
+    try:
+        routes = Routes.model_validate(document)
     except ValidationError as error:
-        faults = list(_faults(error))
-        raise RoutesInvalid(list(dict.fromkeys(faults))) from None
+        found = [fault for fault in _faults(error) if fault.path[:1] != ("channels",)]
+        raise RoutesInvalid(list(dict.fromkeys(faults + found))) from None
+    if not faults:
+        faults = list(_addresses(routes, channels))
+    if faults:
+        raise RoutesInvalid(faults)
+    return routes
+
+
+def _addresses(routes: Routes, channels: dict[str, ChannelConfig]) -> Iterator[Fault]:
+    """Recipients that their channel does not know how to reach."""
+    for at, route in enumerate(routes.routes):
+        for number, entry in enumerate(route.to):
+            name, recipient = (entry, None) if isinstance(entry, str) else (entry.channel, entry.recipient)
+            said = _unreachable(channels[name], recipient)
+            if said is not None:
+                path: Path = ("routes", at, "to", number)
+                yield Fault(path if recipient is None else (*path, "recipient"), *said)
+
+
+def _unreachable(channel: ChannelConfig, recipient: str | None) -> tuple[str, str] | None:
+    own = getattr(channel, "to", None)
+    if isinstance(channel, Inbox):
+        return None
+    if isinstance(channel, Email) or (isinstance(channel, Slack) and channel.token is not None):
+        if recipient is None:
+            missing = "has no recipient, and neither has its channel", "write {channel: …, recipient: …}"
+            return None if own else missing
+        if isinstance(channel, Email) and not is_address(recipient):
+            return "is not an e-mail address", "write it without a name, as ann@example.com"
+        return None
+    if recipient is not None:
+        return f"is not for a channel of kind {channel.kind}, which has one recipient only", "leave it out"
+    return None
 
 
 def _faults(error: ValidationError) -> Iterator[Fault]:
     for detail in error.errors(include_url=False):
-        path = tuple(part for part in detail["loc"] if part not in {_TEXT, _MEMBERS})
+        path = tuple(part for part in detail["loc"] if part not in {TEXT, MEMBERS})
         says, mend = describe(detail)
         if detail["type"] == "extra_forbidden":
             mend = members_meant(_PARTS, path)

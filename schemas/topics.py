@@ -64,12 +64,17 @@ TOPICS: dict[str, Topic] = {
               compacted=True, internal=True),
         Topic("account-state", "canonical account", "changelog of the account table: private, format-versioned",
               compacted=True, internal=True),
+        Topic("alert-queue", "account", "live tier changes with the facts of their accounts, and commands: one order",
+              partitions="one", retention=7 * DAY, internal=True),
+        Topic("alert-state", "what it is of", "changelog of alerting: private, format-versioned", partitions="one",
+              compacted=True, internal=True),
     )
 }  # fmt: skip
 
 SIGNALS, ACCOUNTS, PROFILES, ALIASES = "signals", "accounts", "profiles", "aliases"
 TIER_CHANGES, ACCOUNT_SCORES, ALERTS, REJECTED = "tier-changes", "account-scores", "alerts", "rejected"
 ACCOUNT_STATE = "account-state"
+ALERT_QUEUE, ALERT_STATE = "alert-queue", "alert-state"
 FAMILIES: tuple[str, ...] = tuple(name for name in TOPICS if name.startswith("signals."))
 INTAKE: tuple[str, ...] = (*FAMILIES, ACCOUNTS)
 """Where records of any key may arrive and are forwarded from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -49,6 +50,15 @@ def _broker(value: str) -> str:
     return value
 
 
+def _networks(value: str) -> str:
+    for part in filter(None, (piece.strip() for piece in value.split(","))):
+        try:
+            ipaddress.ip_network(part)
+        except ValueError:
+            raise ValueError(f"{part!r} is no network; write addresses such as 10.0.0.0/8, ::1") from None
+    return value
+
+
 def _server(text: str) -> str:
     """``host:port`` of one Kafka broker."""
     if "@" in text:
@@ -90,6 +100,11 @@ class Settings(BaseModel):
     scores_drift: float = Field(5.0, gt=0, description="points that time alone may move a score before it is published")
     web_host: str = Field("127.0.0.1", description="where /metrics, /healthz and /readyz listen")
     web_port: int = Field(6066, ge=0, le=65_535, description="their port; 0: no pages")
+    routes: Path | None = Field(None, description="file of alert routes; else nobody is alerted")
+    alerts_allow: Annotated[str, AfterValidator(_networks)] = Field(
+        "", description="private networks that alerts may go to, such as 10.1.0.0/16, 127.0.0.1"
+    )
+    alerts_in_clear: bool = Field(False, description="whether alerts may go over http and SMTP without TLS")
     batch: int = Field(4_096, ge=1, le=100_000, description="records an agent is handed at once at most")
     rows: Path | None = Field(None, description="directory to keep the accounts' state in (RocksDB); else in memory")
     standbys: int = Field(0, ge=0, le=16, description="workers that keep a copy of each partition's state (Kafka)")

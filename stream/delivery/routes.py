@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from schemas import routes as contract
 from schemas.durations import parse_duration
+from schemas.hours import QuietHours, minutes
 from stream.delivery.change import Change
 from stream.delivery.hours import Hours
 from stream.scoring.conditions import Condition, compile_condition, fold
@@ -152,12 +153,12 @@ def _route(route: contract.Route, defaults: contract.Defaults, destinations: tup
 def _destination(entry: contract.Recipient, defaults: contract.Defaults) -> Destination:
     quiet = entry.quiet_hours or defaults.quiet_hours
     zone = ZoneInfo(entry.timezone or defaults.timezone)
-    if isinstance(quiet, contract.QuietHours):
-        bounds = (contract.minutes(quiet.from_), contract.minutes(quiet.until))
+    if isinstance(quiet, QuietHours):
+        bounds = (minutes(quiet.from_), minutes(quiet.until))
         hours = Hours(zone, bounds, quiet.weekends)
     else:
         hours = Hours(zone)
-    digest_at = contract.minutes(entry.digest_at or defaults.digest_at)
+    digest_at = minutes(entry.digest_at or defaults.digest_at)
     return Destination(Target(entry.channel, entry.recipient), hours, digest_at)
 
 

@@ -63,18 +63,24 @@ def conditions_of(document: dict[str, Any]) -> Iterator[tuple[Path, dict[str, An
 
 def pattern_faults(document: dict[str, Any]) -> list[Fault]:
     """A fault for every pattern of a valid profile that RE2 does not take."""
-    options = re2.Options()
-    options.log_errors = False  # it would print to standard error by itself
     faults = []
     for place, line in conditions_of(document):
         for part in ("when", "where"):
             for path, _, operator, operand in conditions_in(line.get(part), (*place, part)):
-                if operator != "matches":
-                    continue
-                try:
-                    re2.compile(operand, options)
-                except re2.error as error:
-                    told = error.args[0]
-                    why = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
-                    faults.append(Fault(path, f"{operand[:60]!r} is not a pattern RE2 can run: {why}", _mend(why)))
+                fault = pattern_fault(path, operand) if operator == "matches" else None
+                if fault is not None:
+                    faults.append(fault)
     return faults
+
+
+def pattern_fault(path: Path, pattern: str) -> Fault | None:
+    """What is wrong with the pattern at `path`; None where RE2 takes it."""
+    options = re2.Options()
+    options.log_errors = False  # it would print to standard error by itself
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        told = error.args[0]
+        why = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+        return Fault(path, f"{pattern[:60]!r} is not a pattern RE2 can run: {why}", _mend(why))
+    return None

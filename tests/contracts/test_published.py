@@ -86,11 +86,12 @@ def test_topics_take_a_prefix() -> None:
 
 
 def test_topics_are_kept_as_their_purpose_asks() -> None:
-    """The canonical log is kept for ever, what is compacted never expires, and aliases have one order."""
+    """The canonical log is kept for ever, what is compacted never expires, and what needs one order has it."""
     assert TOPICS["signals"].config["retention.ms"] == "-1"
     assert TOPICS["signals"].config["message.timestamp.type"] == "LogAppendTime"
     for topic in TOPICS.values():
         assert topic.name == topic.name.lower()
         if topic.compacted:
             assert (topic.retention, topic.config["cleanup.policy"]) == (None, "compact")
-    assert {name for name, topic in TOPICS.items() if topic.partitions == "one"} == {"accounts", "profiles", "aliases"}
+    one = {"accounts", "profiles", "aliases", "alert-queue", "alert-state"}
+    assert {name for name, topic in TOPICS.items() if topic.partitions == "one"} == one

@@ -19,7 +19,7 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 def routes(text: str) -> Routes:
     """Routes from YAML; a channel called `sales` is there where the text names none."""
     if "channels:" not in text:
-        text = "channels: {sales: {kind: inbox}, mail: {kind: inbox}}\n" + text
+        text = "channels: {sales: {kind: inbox, folder: in}, mail: {kind: inbox, folder: in}}\n" + text
     return compile_routes(validate_routes(read_document("alerts.yaml", text.encode()).value))
 
 

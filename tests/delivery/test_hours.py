@@ -35,7 +35,8 @@ def text(moment: int) -> str:
         pytest.param(SMALL_HOURS, "2026-10-25T01:00", "2026-10-25T01:30", id="and is quiet again the second time"),
         pytest.param(Hours(BERLIN), "2026-11-23T03:00", "2026-11-23T03:00", id="no quiet hours"),
         pytest.param(
-            Hours(BERLIN, (18 * 60, 8 * 60), quiet_weekends=True), "2026-11-20T17:30", "2026-11-23T07:00", id="a weekend"
+            Hours(BERLIN, (18 * 60, 8 * 60), quiet_weekends=True), "2026-11-20T17:30", "2026-11-23T07:00",
+            id="a weekend",
         ),
         pytest.param(
             Hours(ZoneInfo("Asia/Kathmandu"), (12 * 60 + 7, 13 * 60 + 11)), "2026-11-23T06:30", "2026-11-23T07:26",
