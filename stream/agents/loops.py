@@ -18,8 +18,9 @@ from schemas.topics import ACCOUNT_STATE, ACCOUNTS, SIGNALS, TOPICS
 from stream.agents.intake import Intake
 from stream.agents.news import tell
 from stream.agents.refusals import RefusalWatch
-from stream.agents.shard import Shard, Work
+from stream.agents.shard import Shard
 from stream.agents.start import bring_into_force, incarnation_of, learn_aliases
+from stream.agents.work import Work
 from stream.identity import Aliases
 from stream.metrics import Metrics
 from stream.profiles import LoadedProfile

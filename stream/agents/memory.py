@@ -12,12 +12,13 @@ import orjson
 from stream.agents.table import Account, is_account, partition_key
 from stream.metrics import Metrics
 from stream.scoring.engine import Activation, Timeline
+from stream.scoring.partition import Partition
 from stream.scoring.profile import Profile, Profiles, compile_profile
 from stream.scoring.state import FORMAT, StateTooNew
 from stream.transports.rows import Rows
 
 if TYPE_CHECKING:
-    from stream.agents.shard import Work
+    from stream.agents.work import Work
 
 ALIAS = b"\x00alias/"
 
@@ -82,6 +83,20 @@ def read_format(raw: bytes | None) -> dict[str, Any]:
             "release again; nothing was changed"
         )
     return row
+
+
+def clock_row(partition: Partition, applied: int, log: str) -> bytes:
+    """What is stored of a partition as a whole; ``applied`` and ``log`` as in ``ShardMemory``."""
+    return orjson.dumps(
+        {
+            "v": FORMAT,
+            "clock": partition.clock,
+            "importing": partition.importing,
+            "outside": partition.outside,
+            "applied": applied,
+            "log": log,
+        }
+    )
 
 
 def timeline_row(timeline: Timeline) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stream.agents.shard import Work
+    from stream.agents.work import Work
 
 log = logging.getLogger("tierline")
 

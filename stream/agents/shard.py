@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import orjson
 
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
-from stream.agents.memory import Counted, read_shard, timeline_row
+from stream.agents.memory import Counted, clock_row, read_shard, timeline_row
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
 from stream.agents.scores import Scores
 from stream.agents.table import AccountTable, partition_key
+from stream.agents.work import Work
 from stream.metrics import Metrics
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.partition import Partition
 from stream.scoring.profile import compile_profile
-from stream.scoring.state import FORMAT
 from stream.scoring.values import TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
@@ -34,21 +33,6 @@ log = logging.getLogger("tierline")
 
 TICK_PAUSE = 60_000
 """Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
-
-
-@dataclass(slots=True)
-class Work:
-    """What a batch, a tick's flush or a rescoring brought about."""
-
-    appends: list[Append] = field(default_factory=list)
-    changes: list[tuple[TierChange, bool, int | None]] = field(default_factory=list)
-    """With import flag and, for what a live record caused, that record's append time (ms)."""
-    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
-    forwards: int = 0
-    scores: int = 0
-    stored: dict[bytes, bytes | None] = field(default_factory=dict)
-    """What to put into the local store once the appends are durable."""
 
 
 class Shard:
@@ -294,16 +278,7 @@ class Shard:
         rows = list(self._rows.items())
         self._rows = {}
         partition = self.partition
-        meta = orjson.dumps(
-            {
-                "v": FORMAT,
-                "clock": partition.clock,
-                "importing": partition.importing,
-                "outside": partition.outside,
-                "applied": self._applied,
-                "log": self._incarnation,
-            }
-        )
+        meta = clock_row(partition, self._applied, self._incarnation)
         if meta != self._meta:
             self._meta = meta
             rows.append((partition_key("clock", self.number), meta))

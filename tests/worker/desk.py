@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from stream.agents.shard import Shard, Work
+from stream.agents.shard import Shard
+from stream.agents.work import Work
 from stream.metrics import Metrics
 from stream.profiles.document import read_document
 from stream.settings import Settings, load_settings
