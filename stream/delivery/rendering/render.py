@@ -44,7 +44,10 @@ class Renderer:
     def __init__(
         self, layout: Layout, templates: Mapping[str, str] | None = None, links: Mapping[str, str] | None = None
     ) -> None:
-        """``templates``: the team's own, by part, for messages of one change; digests keep the built-in form. Raises TemplateFault where one does not compile."""
+        """``templates``: the team's own, by part, for messages of one change; digests keep the built-in form.
+
+        Raises TemplateFault where one does not compile.
+        """
         self._layout, self._links = layout, dict(links or {})
         templates = templates or {}
         unknown = sorted(set(templates) - set(layout.parts))

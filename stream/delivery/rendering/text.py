@@ -57,7 +57,7 @@ def cut_slack(text: str, most: int) -> str:
 _SLACK = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "›", "*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ", "@": "＠", "#": "＃"}
 )
-_EMOJI = re.compile(r":(?=[A-Za-z0-9_+'-]+:)")
+_EMOJI = re.compile(r":(?=[A-Za-z0-9_+'-])")
 
 
 def slack(text: str) -> str:

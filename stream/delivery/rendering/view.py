@@ -128,14 +128,14 @@ def _gaps(data: Mapping[str, Any], profile: str, labels: Mapping[str, str]) -> l
 
 
 def _evidence(name: str, links: Mapping[str, str]) -> dict[str, str | None]:
-    """Where a contribution comes from; linked where the id is a URL, or the source has a link in the configuration."""
+    """Where a contribution comes from; linked where the configuration has a link for its source.
+
+    An id that is a URL itself is not linked: whoever wrote the signal wrote it.
+    """
     for source in sorted(links, key=len, reverse=True):
         if name.startswith(source + "/"):
             id_ = name[len(source) + 1 :]
             return {"name": one_line(source, 80), "link": safe_url(links[source].replace("{id}", quote(id_, safe="")))}
-    at = name.find("https://")
-    if at > 0:
-        return {"name": one_line(name[:at].rstrip("/"), 80), "link": safe_url(name[at:])}
     return {"name": one_line(name, 80), "link": None}
 
 

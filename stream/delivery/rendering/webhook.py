@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,6 @@ import orjson
 
 from stream.delivery.message import Alert, ChannelKind
 from stream.delivery.rendering.render import Parts
-from stream.delivery.rendering.sandbox import TemplateFault
 from stream.delivery.rendering.view import View
 
 TYPE = "tierline.alert"
@@ -38,24 +38,36 @@ class WebhookLayout:
         del parts
         changes: list[Any] = []
         size = 0
-        for change in alert.changes:
-            try:
-                size += len(orjson.dumps(change))
-            except (TypeError, ValueError) as error:
-                raise TemplateFault(f"a tier change is no JSON ({error})") from None
+        for change in map(jsonable, alert.changes):
+            size += len(orjson.dumps(change))
             if size > MOST_BYTES:
                 break
             changes.append(change)
         first = changes[0] if changes else {}
         data = {
-            "key": alert.key,
+            "key": jsonable(alert.key),
             "kind": alert.kind,
-            "route": alert.route,
+            "route": jsonable(alert.route),
             "count": max(alert.count, len(alert.changes)),
             "headline": view.get("headline"),
             "link": view.get("link"),
-            "facts": {account: dict(facts) for account, facts in alert.facts.items()},
+            "facts": jsonable(alert.facts),
             "changes": changes,
         }
-        moment = first.get("time") or (first.get("data") or first).get("effective_at")
+        moment = first.get("time") or first.get("effective_at")
         return {"type": TYPE, "timestamp": moment, "data": data}
+
+
+def jsonable(value: Any) -> Any:
+    """The value as JSON can hold it; what came from the log is that already and stays as it is."""
+    if isinstance(value, Mapping):
+        return {str(jsonable(str(name))): jsonable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(part) for part in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 1 << 53):
+        return value
+    return str(value)[:100]
