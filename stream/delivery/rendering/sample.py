@@ -23,7 +23,7 @@ def samples() -> dict[str, Alert]:
     changes = sample_changes()
     found = {name: sample(change) for name, change in changes.items()}
     several = list(changes.values())
-    found["digest"] = sample(*several, kind="digest", count=31, title="31 tier changes overnight")
+    found["digest"] = sample(*several, kind="digest", count=31, title="Held overnight")
     found["overflow"] = sample(kind="overflow", count=12)
     return found
 
@@ -40,13 +40,19 @@ def sample(*changes: dict[str, Any], kind: Any = "single", count: int = 1, title
         count=max(count, len(changes)),
         link=f"https://tierline.example.com/accounts/{account}",
         title=title,
-        facts={change["data"]["account"]: FACTS for change in changes},
+        facts=FACTS,
         labels=LABELS,
     )
 
 
-FACTS: dict[str, Any] = {
-    "name": "Acme Logistics", "industry": "logistics", "country": "US", "employees": 1_250, "owner": "Dana Roe",
+FACTS: dict[str, dict[str, Any]] = {
+    "acme.com": {
+        "name": "Acme Logistics", "industry": "logistics", "country": "US", "employees": 1_250, "owner": "Dana Roe",
+    },
+    "northwind.example": {"name": "Northwind Media", "industry": "media", "country": "GB", "employees": 410},
+    "globex.example": {"name": "Globex Financial", "industry": "financial services", "employees": 2_300},
+    "initech.example": {"name": "Initech", "industry": "software", "country": "US", "employees": 640},
+    "umbra.example": {"name": "Umbra Health", "country": "CA"},
 }  # fmt: skip
 LABELS = {
     "demo": "Data pipeline monitoring",

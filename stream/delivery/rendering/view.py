@@ -32,12 +32,12 @@ def view_of(alert: Alert, links: Mapping[str, str]) -> View:
         "changes": changes,
         "link": safe_url(alert.link),
         "route": one_line(alert.route, 100),
-        "title": one_line(alert.title, 150) if alert.title else None,
     }
+    title = one_line(alert.title or "", 100)
     if alert.kind == "single" and changes:
         view |= changes[0]
     else:
-        view["headline"] = view["title"] or _many(alert, count)
+        view["headline"] = _many(alert, count) + (f": {title[:1].lower()}{title[1:]}" if title else "")
     return view
 
 
@@ -152,7 +152,7 @@ def _company(facts: Mapping[str, Any], account: str) -> list[str]:
     if country:
         told.append(one_line(str(country).upper() if len(str(country)) == 2 else country, 60))
     if isinstance(facts.get("employees"), int | float):
-        told.append(f"{facts['employees']:,.0f} people")
+        told.append("1 person" if facts["employees"] == 1 else f"{facts['employees']:,.0f} people")
     if facts.get("owner"):
         told.append(f"owner {one_line(facts['owner'], 60)}")
     return told

@@ -44,6 +44,7 @@ class WebhookLayout:
                 break
             changes.append(change)
         first = changes[0] if changes else {}
+        accounts = {_account(change) for change in changes}
         data = {
             "key": jsonable(alert.key),
             "kind": alert.kind,
@@ -51,11 +52,17 @@ class WebhookLayout:
             "count": max(alert.count, len(alert.changes)),
             "headline": view.get("headline"),
             "link": view.get("link"),
-            "facts": jsonable(alert.facts),
+            "facts": {name: jsonable(facts) for name, facts in alert.facts.items() if name in accounts},
             "changes": changes,
         }
         moment = first.get("time") or first.get("effective_at")
         return {"type": TYPE, "timestamp": moment, "data": data}
+
+
+def _account(change: Mapping[str, Any]) -> object:
+    data = change.get("data")
+    account = (data if isinstance(data, Mapping) else change).get("account")
+    return account if isinstance(account, str) else None
 
 
 def jsonable(value: Any) -> Any:

@@ -16,7 +16,7 @@ SHORT = 90
 
 def number(value: Any) -> str:
     """At most one decimal, none where it is 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 1e15:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
         return "0" if value is None else one_line(value, 20)
     rounded = round(float(value), 1) + 0.0
     return (str(int(rounded)) if rounded == int(rounded) else str(rounded)).replace("-", "−")
@@ -72,7 +72,7 @@ def why(data: Mapping[str, Any]) -> str:
         said = one_line(reasons[0], 150).replace("_", " ")
         return said[:1].upper() + said[1:]
     if cause == "fact" and (gained or lost):
-        parts = [f"fits {_and(gained)} now"] if gained else []
+        parts = [f"now fits {_and(gained)}"] if gained else []
         parts += [f"no longer fits {_and(lost)}"] if lost else []
         return "New facts: " + ", ".join(parts)
     if cause == "retraction":

@@ -154,4 +154,4 @@ def test_digests_keep_the_built_in_form() -> None:
     """A team's template is for messages of one change: it need not think of others."""
     renderer = Renderer(InboxLayout(), {"title": "{{ name }}", "text": "{{ why }}"})
     renderer.check(samples())
-    assert "31 tier changes overnight" in renderer.render(samples()["digest"]).body["title"]
+    assert "31 tier changes: held overnight" in renderer.render(samples()["digest"]).body["title"]

@@ -47,11 +47,11 @@ def test_everything_a_rep_asks() -> None:
 @pytest.mark.parametrize(
     ("name", "headline"),
     [
-        ("up", "▲ Acme Logistics is hot now"), ("enter", "▲ Acme Logistics is warm now"),
-        ("down", "▼ Acme Logistics cooled to warm"), ("disqualified", "✕ Acme Logistics is out (was hot)"),
-        ("requalified", "▲ Acme Logistics is back in, warm"),
-        ("merged", "⇢ Acme Logistics merged into another account"),
-        ("digest", "31 tier changes overnight"), ("overflow", "12 more tier changes"),
+        ("up", "▲ Acme Logistics is hot now"), ("enter", "▲ Umbra Health is warm now"),
+        ("down", "▼ Northwind Media cooled to warm"), ("disqualified", "✕ Globex Financial is out (was hot)"),
+        ("requalified", "▲ Initech is back in, warm"),
+        ("merged", "⇢ hooli.example merged into another account"),
+        ("digest", "31 tier changes: held overnight"), ("overflow", "12 more tier changes"),
     ],
 )  # fmt: skip
 def test_headlines(name: str, headline: str) -> None:
@@ -64,7 +64,7 @@ def test_headlines(name: str, headline: str) -> None:
     [
         ({"trigger": {"summary": "expanded (unspecified)", "type": "expansion"}}, "Expanded"),
         ({"cause": "profile"}, "The profile changed"),
-        ({"cause": "fact", "contributions": [line("size", 13, 13)]}, "New facts: fits size now"),
+        ({"cause": "fact", "contributions": [line("size", 13, 13)]}, "New facts: now fits size"),
         ({"cause": "fact", "contributions": [line("data_stack", 0, -13)]}, "New facts: no longer fits data stack"),
         ({"cause": "retraction", "contributions": [line("data_leader", 0, -9)]}, "Taken back: data leader"),
         ({"cause": "decay", "trigger": None, "contributions": [line("a", 2, -9), line("b", 1, -3), line("c", 1, -5)]},
@@ -105,7 +105,8 @@ def test_gaps_are_what_can_still_happen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(60.0, "60"), (60.25, "60.2"), (-0.04, "0"), (-10, "−10"), (1e300, "1e+300")]
+    ("value", "told"),
+    [(60.0, "60"), (60.25, "60.2"), (-0.04, "0"), (-10, "−10"), (1e300, "1e+300"), (float("nan"), "nan")],
 )
 def test_numbers(value: float, told: str) -> None:
     """One decimal at most, none where it is zero, a minus that is one."""
