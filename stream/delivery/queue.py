@@ -13,7 +13,7 @@ from typing import Any
 from stream.delivery.change import Change
 from stream.delivery.decision import Decision, Fate
 from stream.delivery.message import Delivered, Disabled, Outcome, TryAgain
-from stream.delivery.routes import Destination, Routes
+from stream.delivery.routes import Destination, Routes, Target
 from stream.delivery.state import HOUR, Collected, Message, State, Told
 
 FIRST_WAIT, LONGEST_WAIT = 5_000, 900_000
@@ -35,7 +35,7 @@ def accept(state: State, change: Change, facts: Mapping[str, Any], route: str, t
     target = to.target
     message = Message(
         key=f"{change.id}/{route}/{target.id}", kind="single", route=route, channel=target.channel,
-        recipient=target.recipient, told=[_told(state, change, facts, f"{route}|{target.id}", now)], count=1, at=now,
+        recipient=target.recipient, told=[_told(state, change, facts, route, target, now)], count=1, at=now,
         order=state.next_order(), due=now, reserved=True,
     )  # fmt: skip
     _wait(state, message)
@@ -67,14 +67,16 @@ def collect(
         found = state.collected.get(key)
     if found is None:
         found = state.collected[key] = Collected(key, why, route, target.channel, target.recipient, due)
-    found.add(_told(state, change, facts, f"{route}|{target.id}", marked))
+    found.add(_told(state, change, facts, route, target, marked))
     state.touch("d", found.key)
     return found.key
 
 
-def _told(state: State, change: Change, facts: Mapping[str, Any], name: str, marked: int | None) -> Told:
-    account = state.account(change.account)
-    told = Told(dict(change.document), dict(facts), marked, account.told.get(name))
+def _told(
+    state: State, change: Change, facts: Mapping[str, Any], route: str, target: Target, marked: int | None
+) -> Told:
+    account, name = state.account(change.account), f"{route}|{target.id}"
+    told = Told(dict(change.document), dict(facts), route, marked, account.told.get(name))
     if marked is not None:
         account.told[name] = marked
         state.touch_account(change.account)
@@ -98,8 +100,8 @@ def withdraw(
         for told in [one for one in collected.told if meant(one)]:
             collected.told.remove(told)
             collected.count -= 1
-            _unmark(state, f"{collected.route}|{collected.target.id}", told)
-            decisions.append(Decision(told.change, reason, collected.route, collected.target, collected.key, None, by))
+            _unmark(state, collected.target, told)
+            decisions.append(Decision(told.change, reason, told.route, collected.target, collected.key, None, by))
             state.touch("d", collected.key)
         if not collected.count:
             del state.collected[collected.key]
@@ -110,13 +112,13 @@ def _taken_back(state: State, message: Message, reason: Any, by: str | None) -> 
     told = message.told[0]
     del state.waiting[message.key]
     state.touch("m", message.key)
-    _unmark(state, f"{message.route}|{message.target.id}", told)
-    return Decision(told.change, reason, message.route, message.target, message.key, None, by)
+    _unmark(state, message.target, told)
+    return Decision(told.change, reason, told.route, message.target, message.key, None, by)
 
 
-def _unmark(state: State, name: str, told: Told) -> None:
+def _unmark(state: State, target: Target, told: Told) -> None:
     """It was not told after all: the cooldown is what it was before, unless another has begun it anew."""
-    remembered = state.account(told.place[0]).told
+    remembered, name = state.account(told.place[0]).told, f"{told.route}|{target.id}"
     if told.marked is None or remembered.get(name) != told.marked:
         return
     del remembered[name]

@@ -32,6 +32,7 @@ class Told:
     change: dict[str, Any]
     """The event as published."""
     facts: dict[str, Any]
+    route: str
     marked: int | None = None
     """When this one began the account's cooldown (ms); None: it did not."""
     before: int | None = None
