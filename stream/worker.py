@@ -56,8 +56,8 @@ async def _serve(settings: Settings, profiles: Sequence[LoadedProfile], scratch:
                 await task
         log.info("stopping")
         if app.crash_reason is None and app.worker.health.recovered and not app.worker.health.trouble:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(app.worker.publish_rest(), PARTING)
+            # never cancelled: a write in the middle is better ended by what ends the app
+            await asyncio.wait({loop.create_task(app.worker.publish_rest())}, timeout=PARTING)
         await app.stop()
         if isinstance(app.crash_reason, StateTooNew):
             raise LogTooNew(f"{settings.where}: {app.crash_reason}.")

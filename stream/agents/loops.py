@@ -213,7 +213,7 @@ class Worker:
             tp = TP(self.settings.topic(SIGNALS), partition)
             async with self._lock(tp):
                 shard = self.shards.get(partition)
-                while shard is not None and (work := shard.flush(_now(), leaving=True)) is not None:
+                while shard and not self.app.should_stop and (work := shard.flush(_now(), leaving=True)):
                     if not await self._keep(shard, work, lambda: self.app.log_transport.append_for(tp, work.appends)):  # noqa: B023
                         break
 
@@ -233,7 +233,7 @@ class Worker:
         return True
 
     async def _durable(self, write: Callable[[], Awaitable[Sequence[int]]]) -> Sequence[int] | None:
-        """Write until it is durable; the offsets. None: it is not ours to write any more, and nothing was written."""
+        """Write until it is durable; the offsets. None: it is not ours to write any more, or we stop."""
         while True:
             try:
                 offsets = await self._patiently(write())
@@ -245,6 +245,8 @@ class Worker:
                 self.metrics.retries.inc()
                 self.health.trouble = str(error)
                 log.error("%s", error)  # noqa: TRY400  (the message says it; a traceback would bury it)
+                if self.app.should_stop:
+                    return None
                 await asyncio.sleep(RETRY)
             else:
                 self.health.trouble = None

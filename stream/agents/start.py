@@ -12,6 +12,7 @@ from stream.agents.activation import activation, in_force
 from stream.agents.memory import read_format
 from stream.agents.table import partition_key
 from stream.identity import Aliases
+from stream.migrating import check_whole
 from stream.profiles import LoadedProfile
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings
@@ -29,6 +30,7 @@ def bring_into_force(settings: Settings, profiles: Sequence[LoadedProfile], now:
     Raises LogError, also for a state that a newer release wrote, and ProfileErrors; then nothing was appended.
     """
     with open_log(settings) as opened:
+        check_whole(opened)
         if isinstance(opened, EmbeddedLog):  # elsewhere recovery finds it out: there a look costs a whole read
             _check_format(opened, settings)
         told: list[str] = []

@@ -232,6 +232,12 @@ class BatchingConsumer(Consumer):
             for kept in (self._window, self._acked, self._acked_index):
                 cast("dict[TP, Any]", kept).pop(tp, None)
 
+    def abandon(self, tp: TP) -> None:
+        """A partition cannot be written for any more: what was delivered of it is void, and no more is read of it."""
+        self._unsought.add(tp)
+        self._forget({tp})
+        notify(self._waiting_for_ack)
+
     # Flow
 
     async def perform_seek(self) -> None:

@@ -77,6 +77,7 @@ class KafkaTransport(base.Transport):
             return await self.writers.of(tp).write(appends, position)
         except Lost as error:
             consumer = cast(KafkaConsumer, self.app.consumer)
+            consumer.abandon(tp)
             if not self.app.should_stop and not self.app.rebalancing and tp in consumer.assignment():
                 consumer.log.warning("Taking over all partitions anew. %s", error)
                 consumer.rejoin()
