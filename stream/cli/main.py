@@ -20,6 +20,9 @@ COMMANDS = {
     "profile": "Check and show profiles.",
     "rejected": "Records that could not be used: list, show, mend and send again.",
     "topics": "On Kafka: make the topics of this installation, or check those that are there.",
+    "migrate": "Move an installation to another log: a file to Kafka, or back.",
+    "backup": "Copy the log's file while a worker runs on it.",
+    "restore": "Put a backup in the place of the log's file.",
     "doctor": "Check settings, log, profiles and clock, and say what to mend.",
 }
 

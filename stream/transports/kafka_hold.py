@@ -57,7 +57,8 @@ def holder(log: KafkaLog, name: str) -> Holder | None:
 class KafkaHold:
     """See `Hold`."""
 
-    def __init__(self, log: KafkaLog, name: str, first: Sequence[Append]) -> None:
+    def __init__(self, log: KafkaLog, name: str, first: Sequence[Append], *, topic: str | None = None) -> None:
+        """``topic``: where it is noted, always the same; needed where there is no first record."""
         before = holder(log, name)
         if before is not None and before.alive:
             raise Held(
@@ -66,7 +67,7 @@ class KafkaHold:
             )
         self.takes_over = before is not None
         self._log, self._name = log, name
-        self._place = TopicPartition(first[0].topic, 0)
+        self._place = TopicPartition(topic or first[0].topic, 0)
         # a group of its own, so that nobody waits for anybody: the brokers forget it once it is empty
         self._living = f"{_group(log, name)}.{secrets.token_hex(4)}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
@@ -111,7 +112,7 @@ class KafkaHold:
         """Members are watched by the brokers; nothing is read."""
         member = self._log.clients.member(self._living, self._place.topic)
         until = time.monotonic() + JOINING
-        while not member.assignment() and time.monotonic() < until:
+        while member.group_metadata().generation_id < 0 and time.monotonic() < until:
             member.poll(timeout_ms=100, max_records=1)
         return member
 

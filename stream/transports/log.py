@@ -181,6 +181,11 @@ class EmbeddedLog(OpenLog):
             )
             return {(name, partition): offset for name, partition, offset in rows}
 
+    def groups(self) -> list[str]:
+        """The consumer groups that have a position."""
+        with self.reading() as db:
+            return [name for (name,) in db.execute("SELECT DISTINCT consumers FROM positions ORDER BY consumers")]
+
     def forget_group(self, group: str) -> None:
         """Drops the positions of a consumer group, which then no longer hold back retention."""
         with self.writing() as db:

@@ -60,13 +60,13 @@ def open_file(path: Path, *, create: bool, synchronous: str, busy_timeout_ms: in
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    if _recognised(connection, path):
+    if recognised(connection, path):
         return
     # The journal mode can only be set outside a transaction; a second creator finds it set already.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not _recognised(connection, path):
+        if not recognised(connection, path):
             for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -78,7 +78,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _recognised(connection: sqlite3.Connection, path: Path) -> bool:
+def recognised(connection: sqlite3.Connection, path: Path) -> bool:
     """True for a log of ours, False for an empty file; anything else raises."""
     application_id: int = connection.execute("PRAGMA application_id").fetchone()[0]
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -77,17 +77,18 @@ def _event(number: int, account: str, type_: str, time_ms: int, data: dict[str, 
 class Sender(threading.Thread):
     """Appends signals all the while, some to the family topics, some under a wrong key; remembers what was accepted."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, first: int = 0) -> None:
         super().__init__(daemon=True)
+        self.first = first
         self.installation = installation
         self.told: list[dict[str, Any]] = []
         self.enough = threading.Event()
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        rng = random.Random(7)
+        rng = random.Random(7 + self.first)
         settings = self.installation.settings
-        number = 0
+        number = self.first
         try:
             with self.installation.log() as log:
                 while not self.enough.wait(rng.uniform(0.02, 0.12)):

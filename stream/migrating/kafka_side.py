@@ -1,0 +1,89 @@
+"""What a migration asks of Kafka alone: topics that take any time and lose nothing meanwhile, and groups' positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import NoError
+from kafka.structs import OffsetAndMetadata
+
+from schemas.topics import TOPICS
+from stream.migrating.sides import Positions
+from stream.settings import Settings
+from stream.topology import group_of
+from stream.transports.errors import LogError
+from stream.transports.kafka_errors import translated
+from stream.transports.kafka_log import KafkaLog
+
+# Compaction and retention would take out what has just been copied: it is old by its own times.
+MEANWHILE = {
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.before.max.ms": str((1 << 63) - 1),
+    "message.timestamp.after.max.ms": str((1 << 63) - 1),  # a clock that was ahead has left its mark in the log
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+}
+
+
+def take_times(log: KafkaLog, settings: Settings) -> None:
+    """The topics take records with times of their own, and keep them all. Raises LogError."""
+    _alter(log, {settings.topic(name): dict(MEANWHILE) for name in TOPICS})
+
+
+def finish(log: KafkaLog, settings: Settings) -> None:
+    """The topics have the settings of the registry again. Raises LogError."""
+    afresh = [name for name in MEANWHILE if name not in next(iter(TOPICS.values())).config]
+    _alter(log, {settings.topic(name): {**about.config, **dict.fromkeys(afresh)} for name, about in TOPICS.items()})
+
+
+def _alter(log: KafkaLog, wanted: dict[str, dict[str, str | None]] | dict[str, dict[str, str]]) -> None:
+    """Sets settings of topics; None: the brokers' default. The same twice is harmless."""
+    changes = [
+        ConfigResource(
+            ConfigResourceType.TOPIC,
+            topic,
+            {key: ("DELETE", None) if value is None else value for key, value in configs.items()},
+        )
+        for topic, configs in wanted.items()
+    ]
+    with translated(log.name):
+        told: dict[str, str] = log.clients.ask(lambda admin: admin.alter_configs(changes, raise_on_unknown=False))[
+            "topic"
+        ]
+    for topic, result in told.items():
+        if result != "OK":
+            raise LogError(
+                f"{log.name}: the settings of topic {topic!r} could not be changed: {result}. This user needs"
+                " AlterConfigs on the topics; then migrate again, it goes on where it stopped."
+            )
+
+
+def groups(log: KafkaLog, settings: Settings) -> dict[str, dict[tuple[str, int], int]]:
+    """The positions of every group on topics of the installation; those of our own holds are left out."""
+    ours = {settings.topic(name) for name in TOPICS}
+    inner = f"{group_of(settings)}."
+    with translated(log.name):
+        listed: list[Any] = log.clients.ask(lambda admin: admin.list_groups())
+    found = {}
+    for name in sorted({one["group_id"] for one in listed} | {group_of(settings)}):
+        if not name.startswith(inner):
+            positions = {place: at for place, at in log.positions(name).items() if place[0] in ours}
+            if positions:
+                found[name] = positions
+    return found
+
+
+def commit(log: KafkaLog, group: str, positions: Positions) -> None:
+    """Sets the positions of a group that has no members. Raises LogError."""
+    wanted = {TopicPartition(*place): OffsetAndMetadata(at, "", -1) for place, at in positions.items()}
+    with translated(log.name):
+        told = log.clients.ask(lambda admin: admin.alter_group_offsets(group, wanted))
+    for place, error in told.items():
+        if error is not NoError:
+            raise LogError(
+                f"{log.name}: the position of group {group!r} on {place.topic}/{place.partition} could not be set"
+                f" ({error.__name__}). Stop whatever consumes in that group, then migrate again."
+            )

@@ -1,0 +1,219 @@
+"""A migration from one log to another, step by step. Killed at any of them, it goes on where it stopped.
+
+1. Both sides are quiet, and nobody else migrates into the target.
+2. What the target has is the beginning of what the source has, or nothing.
+3. The rest is copied, partition by partition, with its own times; then the target is read again and compared.
+4. The groups' positions are set to the same records. A mark says that all is there.
+5. The target's topics get the settings that workers need, which let old records go; so only now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from schemas.topics import PROFILES, SIGNALS, TOPICS
+from stream.importing import IMPORT
+from stream.migrating.partition import PartitionCopy
+from stream.migrating.sides import KafkaSide, Side, missing, side_of
+from stream.settings import Settings
+from stream.topology import group_of, partitions_of
+from stream.transports.errors import Held, LogError, TopicMismatch, UnknownTopic
+
+ALL_THERE, ENDED = 1, 2
+"""The mark's value."""
+
+
+class Watch(Protocol):
+    """Whoever wants to see how far it is."""
+
+    def begin(self, what: str, total: int) -> None:
+        """A step begins; `total`: of records, about."""
+
+    def further(self, records: int) -> None:
+        """So many more records are done."""
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a migration did."""
+
+    source: str
+    target: str
+    records: int = 0
+    found: int = 0
+    """Of the records, those that an interrupted migration had brought there before."""
+    seconds: float = 0.0
+    partitions: list[PartitionCopy] = field(default_factory=list)
+    positions: dict[str, dict[tuple[str, int], int]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    """Topics of the source that are none of this release's."""
+    unread: int = 0
+    """Records that the workers had not read, which may go by their age before they do."""
+
+
+def migrate(source: Settings, target: Settings, watch: Watch) -> Moved:
+    """Moves an installation. Raises LogError; the source is left as it was, and the same call goes on.
+
+    `source`, `target`: settings that name the logs and prefixes; the number of partitions is the source's.
+    """
+    if (source.where, source.topic_prefix) == (target.where, target.topic_prefix):
+        raise LogError(f"{source.where}: both logs are the same. Name another one with --to.")
+    began = time.monotonic()
+    with ExitStack() as stack:
+        here = side_of(source, create=False)
+        stack.enter_context(here.log)
+        stack.enter_context(here.quiet())
+        _measure(here)
+        there = side_of(target.model_copy(update={"partitions": here.settings.partitions}), create=True)
+        stack.enter_context(there.log)
+        stack.enter_context(there.quiet())
+        moved = _Migration(here, there, watch).run()
+    moved.seconds = time.monotonic() - began
+    return moved
+
+
+def _measure(here: Side) -> None:
+    """The number of partitions is what the source has. Raises LogError where it is no installation, or in use."""
+    lacking = missing(here, TOPICS)
+    if SIGNALS in lacking:
+        raise UnknownTopic(
+            f"{here.log.name}: there is no topic {here.settings.topic(SIGNALS)!r}, so nothing to move. Look at"
+            " TIERLINE_BROKER and TIERLINE_TOPIC_PREFIX."
+        )
+    count = here.log.partitions(here.settings.topic(SIGNALS))
+    here.settings = here.settings.model_copy(update={"partitions": count})
+    importing = here.log.holder(IMPORT)
+    if importing is not None and importing.alive:
+        raise Held(f"{here.log.name}: an import is running: {importing}. Wait for it to end, then migrate.")
+
+
+class _Migration:
+    def __init__(self, here: Side, there: Side, watch: Watch) -> None:
+        self._here, self._there, self._watch = here, there, watch
+        self._moved = Moved(here.log.name, there.log.name)
+        self._names = [name for name in TOPICS if name not in missing(here, TOPICS)]
+        self._mark = f"{group_of(there.settings)}.moved"
+
+    def run(self) -> Moved:
+        ends = self._ends()
+        groups = self._here.groups()
+        self._there.make_topics()
+        self._check_counts()
+        hold = self._there.hold()
+        # It is not released where this fails: so a worker knows that the log is not whole.
+        mark = self._there.log.position(self._mark, self._there.settings.topic(PROFILES), 0)
+        if mark == ENDED:
+            hold.release([])
+            raise LogError(
+                f"{self._there.log.name}: something was moved there before, and has been in use since. Name a log whose"
+                " topics are empty, or topics of another prefix (--to-prefix)."
+            )
+        if mark is None:
+            try:
+                copies = self._compared(groups, sum(ends.values()))
+            except LogError:
+                hold.release([])
+                raise
+            self._there.begin()
+            for copy in self._each("copying", copies, ends):
+                copy.go_on(hold, self._watch.further)
+            self._check_quiet(ends)
+            for copy in self._each("verifying", copies, ends):
+                copy.verify(self._watch.further)
+            self._position(copies, groups)
+            self._set_mark(ALL_THERE)
+            self._count(copies)
+        self._there.finish()
+        self._set_mark(ENDED)
+        hold.release([])
+        return self._moved
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        settings = self._here.settings
+        names = {settings.topic(name) for name in self._names}
+        prefix = settings.topic_prefix
+        found = self._here.log.ends()
+        self._moved.left_out = sorted(
+            {topic for topic, _ in found if topic not in names and settings.embedded and topic.startswith(prefix)}
+        )
+        return {place: end for place, end in found.items() if place[0] in names}
+
+    def _check_counts(self) -> None:
+        for name in self._names:
+            counts = {}
+            for side in (self._here, self._there):
+                topic = side.settings.topic(name)
+                counts[side.log.name] = found = side.log.partitions(topic)
+                if found != (wanted := partitions_of(self._here.settings, name)):
+                    raise TopicMismatch(
+                        f"{side.log.name}: topic {topic!r} has {found} partitions, not {wanted} as the other topics of"
+                        f" {self._here.log.name}. The number says where each account lives: it cannot change on the"
+                        " way. Delete that topic while it is empty, or move to topics of another prefix (--to-prefix)."
+                    )
+
+    def _compared(self, groups: dict[str, dict[tuple[str, int], int]], total: int) -> list[PartitionCopy]:
+        copies = []
+        for name in self._names:
+            topics = (self._here.settings.topic(name), self._there.settings.topic(name))
+            for partition in range(partitions_of(self._here.settings, name)):
+                wanted = [at for one in groups.values() if (at := one.get((topics[0], partition))) is not None]
+                copies.append(
+                    PartitionCopy(self._here.log, self._there.log, name, topics, partition, wanted)
+                )
+        self._watch.begin("looking at what is there", total)
+        for copy in copies:
+            copy.compare(self._watch.further)
+        return copies
+
+    def _each(
+        self, what: str, copies: Iterable[PartitionCopy], ends: dict[tuple[str, int], int]
+    ) -> Iterable[PartitionCopy]:
+        self._watch.begin(what, sum(ends.values()))
+        for copy in copies:
+            if what == "copying":
+                self._watch.further(copy.found)
+            yield copy
+
+    def _check_quiet(self, ends: dict[tuple[str, int], int]) -> None:
+        """Raises LogError where the source was written to meanwhile, or a worker has started."""
+        for side in (self._here, self._there):
+            if isinstance(side, KafkaSide):
+                side.look()
+        now = self._ends()
+        moved = sum(now[place] - end for place, end in ends.items())
+        if moved:
+            raise LogError(
+                f"{self._here.log.name}: {moved:,} records came in while it was copied. Stop whatever sends there, then"
+                " migrate again: it goes on where it stopped."
+            )
+
+    def _position(self, copies: list[PartitionCopy], groups: dict[str, dict[tuple[str, int], int]]) -> None:
+        """Every group goes on at the record at which it would have gone on."""
+        by_place = {(self._here.settings.topic(copy.topic), copy.partition): copy for copy in copies}
+        for group, positions in groups.items():
+            found: dict[tuple[str, int], int] = {}
+            for place, at in positions.items():
+                copy = by_place.get(place)
+                if copy is not None:
+                    found[copy.name, copy.partition] = copy.places[at]
+            if found:
+                named = self._renamed(group)
+                self._there.commit(named, found)
+                self._moved.positions[named] = found
+
+    def _renamed(self, group: str) -> str:
+        """The workers' group, and those that are named after it, have the prefix of their topics on Kafka."""
+        ours, theirs = group_of(self._here.settings), group_of(self._there.settings)
+        return theirs + group[len(ours) :] if group == ours or group.startswith(f"{ours}-") else group
+
+    def _set_mark(self, value: int) -> None:
+        self._there.commit(self._mark, {(self._there.settings.topic(PROFILES), 0): value})
+
+    def _count(self, copies: list[PartitionCopy]) -> None:
+        self._moved.partitions = copies
+        self._moved.records = sum(copy.records for copy in copies)
+        self._moved.found = sum(copy.found for copy in copies)

@@ -1,0 +1,174 @@
+"""The two ends of a migration, whichever kind each of them is: what a file and Kafka do differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from schemas.topics import SIGNALS, TOPICS
+from stream.settings import Settings
+from stream.topology import connect_kafka, group_of, partitions_of
+from stream.transports.errors import LogError, WorkerRunning
+from stream.transports.kafka_log import KafkaLog
+from stream.transports.lock import WorkerLock
+from stream.transports.log import EmbeddedLog
+from stream.transports.seam import Hold, Log
+
+MIGRATE = "migrate"
+"""What the target calls it: see `Log.hold` and `Log.holder`."""
+
+Positions = Mapping[tuple[str, int], int]
+"""By topic and partition: the offset read next."""
+
+
+class Side(Protocol):
+    """One end of a migration."""
+
+    settings: Settings
+
+    @property
+    def log(self) -> Log:
+        """Its log, topics not looked at."""
+
+    def quiet(self) -> AbstractContextManager[object]:
+        """Within it no worker runs there, as far as that can be kept. Raises WorkerRunning."""
+
+    def groups(self) -> dict[str, dict[tuple[str, int], int]]:
+        """The positions of every group that has one on topics of the installation."""
+
+    # The target alone
+
+    def make_topics(self) -> None:
+        """Makes the topics that are missing. Raises LogError where one has another number of partitions."""
+
+    def hold(self) -> Hold:
+        """Keeps other migrations out. Raises Held."""
+
+    def begin(self) -> None:
+        """From here on the topics take records with times of their own, and lose none."""
+
+    def commit(self, group: str, positions: Positions) -> None:
+        """Sets a group's positions."""
+
+    def finish(self) -> None:
+        """The topics are as they should be for workers."""
+
+
+def side_of(settings: Settings, *, create: bool) -> Side:
+    """The side that the settings name. Raises LogError where it cannot be used."""
+    return FileSide(settings, create=create) if settings.embedded else KafkaSide(settings)
+
+
+class FileSide:
+    """A file."""
+
+    def __init__(self, settings: Settings, *, create: bool) -> None:
+        self.settings = settings
+        self.log = EmbeddedLog(settings.path, create=create)
+
+    def quiet(self) -> AbstractContextManager[object]:
+        """See `Side`: the worker's lock is ours meanwhile."""
+        return WorkerLock(self.settings.path)
+
+    def groups(self) -> dict[str, dict[tuple[str, int], int]]:
+        """See `Side`."""
+        return {group: self.log.positions(group) for group in self.log.groups()}
+
+    def make_topics(self) -> None:
+        """See `Side`."""
+        for name, topic in TOPICS.items():
+            self.log.create_topic(
+                self.settings.topic(name),
+                partitions_of(self.settings, name),
+                compact=topic.compacted,
+                retention_ms=topic.retention,
+            )
+
+    def hold(self) -> Hold:
+        """See `Side`."""
+        return self.log.hold(MIGRATE, [])
+
+    def begin(self) -> None:
+        """See `Side`: a file takes records with any time, and only a worker clears up."""
+
+    def commit(self, group: str, positions: Positions) -> None:
+        """See `Side`."""
+        self.log.commit([], {(group, topic, partition): at for (topic, partition), at in positions.items()})
+
+    def finish(self) -> None:
+        """See `Side`."""
+
+
+class KafkaSide:
+    """A Kafka cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.log: KafkaLog = connect_kafka(settings)
+
+    def quiet(self) -> AbstractContextManager[object]:
+        """See `Side`: nothing keeps a worker from starting, so it is looked for."""
+        self.look()
+        return nullcontext()
+
+    def look(self) -> None:
+        """Raises WorkerRunning where one runs."""
+        found = self.log.members(group_of(self.settings))
+        if found:
+            who = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+            raise WorkerRunning(f"{self.log.name}: workers run there: {who}. Stop them all, then migrate.")
+
+    def groups(self) -> dict[str, dict[tuple[str, int], int]]:
+        """See `Side`."""
+        from stream.migrating.kafka_side import groups
+
+        return groups(self.log, self.settings)
+
+    def make_topics(self) -> None:
+        """See `Side`."""
+        from stream.transports.kafka_admin import create_topics
+
+        create_topics(self.log, self.settings)
+        self.log.topics()
+
+    def hold(self) -> Hold:
+        """See `Side`."""
+        from stream.transports.kafka_hold import KafkaHold
+
+        return KafkaHold(self.log, MIGRATE, (), topic=self.settings.topic(SIGNALS))
+
+    def begin(self) -> None:
+        """See `Side`."""
+        from stream.migrating.kafka_side import take_times
+
+        take_times(self.log, self.settings)
+
+    def commit(self, group: str, positions: Positions) -> None:
+        """See `Side`."""
+        from stream.migrating.kafka_side import commit
+
+        commit(self.log, group, positions)
+
+    def finish(self) -> None:
+        """See `Side`."""
+        from stream.migrating.kafka_side import finish
+
+        finish(self.log, self.settings)
+
+
+def check_whole(log: Log) -> None:
+    """Raises LogError where a migration into that log has not come to its end."""
+    found = log.holder(MIGRATE)
+    if found is not None:
+        state = "is under way" if found.alive else "was interrupted"
+        raise LogError(
+            f"{log.name}: a migration into this log {state} ({found}): it is not whole yet. Run `tierline migrate`"
+            " again with the same words, and it goes on where it stopped."
+        )
+
+
+def missing(side: Side, names: Iterable[str]) -> list[str]:
+    """Of the registry's topics, those that are not there."""
+    there = set(side.log.topics())
+    return [name for name in names if side.settings.topic(name) not in there]
