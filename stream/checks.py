@@ -174,11 +174,15 @@ def _lag(log: Log, settings: Settings, running: list[str]) -> Iterator[Finding]:
 
 
 def _imports(log: Log, settings: Settings) -> Iterator[Finding]:
-    since = open_imports(log, settings)
-    if not since:
+    who = log.holder(IMPORT)
+    if settings.embedded:
+        since = open_imports(log, settings)
+        begun = format_time(min(since.values())) if since else None
+    else:  # to look for marks all of the log would have to be read
+        begun = None if who is None else who.since
+    if begun is None:
         yield Finding("log", "imports", "ok", "none is open")
         return
-    who, begun = log.holder(IMPORT), format_time(min(since.values()))
     if who is not None and who.alive:
         yield Finding("log", "imports", "ok", f"one is running since {begun}: {who}")
         return

@@ -15,7 +15,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
-from stream.transports.errors import LogUnreachable
+from stream.transports.errors import LogError, LogUnreachable
 from stream.transports.kafka_clients import Clients
 from stream.transports.kafka_errors import unreachable
 from stream.transports.records import Record
@@ -44,9 +44,11 @@ class Reader:
         found: list[Record] = []
         size, offset = 0, max(offset, 0)
         with self._lock:
-            if offset >= self._ends.get(tp, 0):
-                self._ends[tp] = self.ends([tp])[tp]
-            while offset < self._ends[tp] and len(found) < limit:
+            while len(found) < limit:
+                if offset >= self._ends.get(tp, 0):
+                    self._ends[tp] = self.ends([tp])[tp]
+                    if offset >= self._ends[tp]:
+                        break
                 with self._asking() as consumer:
                     records, offset = self._more(consumer, tp, offset, min(limit - len(found), AT_ONCE))
                 for record in records:
@@ -64,6 +66,7 @@ class Reader:
                 yield self._clients.consumer()
             except BaseException:
                 self._at = None
+                self._ends.clear()
                 self._clients.drop("consumer")
                 raise
 
@@ -78,6 +81,11 @@ class Reader:
         while True:
             found = consumer.poll(timeout_ms=POLL_MS, max_records=limit).get(tp, [])
             position = consumer.position(tp, timeout_ms=int(self._patience * 1000))
+            if position is not None and position < offset:
+                raise LogError(
+                    f"{self._name}: {tp.topic}/{tp.partition} ends before offset {offset}, up to which it was known."
+                    " The topic was deleted, or records were lost. Start again."
+                )
             if found or (position is not None and position > offset):
                 self._at = (tp, position)
                 return [_record(one) for one in found], position

@@ -84,6 +84,22 @@ def test_what_comes_later_is_seen(log: KafkaLog, topic: str) -> None:
                 assert log.read(topic, partition, number, 10) == []
                 other.append([Append(topic, partition, b"k", b"%d" % number)])
                 assert [one.value for one in log.read(topic, partition, number, 10)] == [b"%d" % number]
+        other.append([Append(topic, 0, b"k", b"x" * 900_000) for _ in range(12)])
+        assert len(log.read(topic, 0, 0, 1_000)) == 32
+
+
+def test_a_topic_that_was_made_anew(log: KafkaLog, topic: str) -> None:
+    """Whoever was in the middle of the old one is told, and does not take the new one's records for its rest."""
+    log.append([Append(topic, 0, b"k", b"old") for _ in range(10)])
+    assert len(log.read(topic, 0, 0, 5)) == 5
+    log.clients.admin().delete_topics([topic])
+    until(lambda: topic not in log.topics())
+    make_topic(log, topic, 2)
+    with connect_again(log) as other:
+        other.append([Append(topic, 0, b"k", b"new")])
+    with pytest.raises(LogError):
+        log.read(topic, 0, 7, 5)
+    assert [one.value for one in log.read(topic, 0, 0, 5)] == [b"new"]
 
 
 def connect_again(log: KafkaLog) -> KafkaLog:
