@@ -79,8 +79,10 @@ def why(data: Mapping[str, Any]) -> str:
         return f"Taken back: {_and(lost)}" if lost else "A signal was taken back"
     if isinstance(trigger, Mapping) and trigger.get("summary"):
         told = one_line(trigger["summary"], 250).replace(" (unspecified)", "")
-        if trigger.get("type") == "account_update":
+        if trigger.get("type") in ("account_update", "website_change"):
             told = told.replace("_", " ").replace("custom.", "")
+        if gained and len(told.split()) < 3:  # "expanded" says little; which line of the profile it met says more
+            told += f" ({gained[0]})"
         return told[:1].upper() + told[1:]
     return f"Faded with time: {_and(lost)}" if lost else "Time passed"
 

@@ -62,7 +62,10 @@ def test_headlines(name: str, headline: str) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        ({"trigger": {"summary": "expanded (unspecified)", "type": "expansion"}}, "Expanded"),
+        ({"trigger": {"summary": "expanded (unspecified)", "type": "expansion"},
+          "contributions": [line("headcount_jump", 22, 22)]}, "Expanded (headcount jump)"),
+        ({"trigger": {"summary": "changed its website (new_domain)", "type": "website_change"}},
+         "Changed its website (new domain)"),
         ({"cause": "profile"}, "The profile changed"),
         ({"cause": "fact", "contributions": [line("size", 13, 13)]}, "New facts: now fits size"),
         ({"cause": "fact", "contributions": [line("data_stack", 0, -13)]}, "New facts: no longer fits data stack"),
