@@ -117,16 +117,30 @@ class KafkaConsumer(BatchingConsumer):
         fetched = await self.client.getmany(
             *wanted, timeout_ms=int(timeout * 1000), max_records=self._kafka.limits.records
         )
+        found = {
+            TP(*tp): [Record(tp.topic, tp.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
+            for tp, records in fetched.items()
+        }
+        for tp, records in found.items():
+            self._cut(tp, records)
         for tp in wanted:
             position = self._position(tp)
             if position is not None:
                 self._positions[TP(*tp)] = position
         if not fetched:
             await self._commit_past_markers()
-        return {
-            TP(*tp): [Record(tp.topic, tp.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
-            for tp, records in fetched.items()
-        }
+        return found
+
+    def _cut(self, tp: TP, records: list[Record]) -> None:
+        """Leaves out, to be fetched again, what comes after the record that passes the limit: a fetch is compressed."""
+        size, most = 0, self._kafka.limits.bytes
+        for at, record in enumerate(records, 1):
+            size += len(record.key or b"") + len(record.value or b"")
+            size += sum(len(name) + len(value or b"") for name, value in record.headers)
+            if size >= most and at < len(records):
+                self.client.seek(TopicPartition(*tp), records[at].offset)
+                del records[at:]
+                return
 
     def _give_back(self, tp: TP, records: Sequence[Record]) -> None:
         """Reads the records again, unless somebody has set another position since."""

@@ -1,6 +1,6 @@
 """The smallest whole app on a transport of ours: counts words per key, exactly, across crashes.
 
-Run it: `python tests/transports/example_app.py sqlite:///example.db worker --without-web -l info`
+Run it: `python -m tests.transports.example_app sqlite:///example.db "" worker --without-web -l info`
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import sys
 import faust
 
 from stream.transports.batching import Batch, StaleBatch, batch_topic, output_topic
+from stream.transports.kafka_transport import KafkaTransport
 from stream.transports.records import Append
 from stream.transports.recovery import BatchTableManager
 
 PARTITIONS = 2
 
 
-def create_app(broker: str, *, app_id: str = "example", partitions: int = PARTITIONS) -> faust.App:
+def create_app(broker: str, prefix: str = "", *, partitions: int = PARTITIONS) -> faust.App:
     """An app that keeps, per key of `in`, how many records it has seen, and sends each new count to `out`."""
     app = faust.App(
-        app_id,
+        f"{prefix}example",
         broker=broker,
         env={},
         store="memory://",
@@ -29,8 +30,8 @@ def create_app(broker: str, *, app_id: str = "example", partitions: int = PARTIT
         stream_wait_empty=True,
         web_enabled=False,
     )
-    source = batch_topic(app, "in", partitions=partitions)
-    output_topic(app, "out", partitions=partitions)
+    source = batch_topic(app, f"{prefix}in", partitions=partitions)
+    output_topic(app, f"{prefix}out", partitions=partitions)
     counts = app.Table("counts", key_type=bytes, value_type=bytes, partitions=partitions)
 
     @app.agent(source)
@@ -43,7 +44,7 @@ def create_app(broker: str, *, app_id: str = "example", partitions: int = PARTIT
                 key = record.key or b""
                 now = int(fresh.get(key) or counts.data.get(key) or b"0") + 1
                 fresh[key] = b"%d" % now
-                effects.append(Append("out", batch.tp.partition, key, fresh[key]))
+                effects.append(Append(f"{prefix}out", batch.tp.partition, key, fresh[key]))
             # One changelog record for each key that changed, in the partition that the input came from.
             changelog = counts.changelog_topic_name
             effects += [Append(changelog, batch.tp.partition, key, value) for key, value in fresh.items()]
@@ -59,4 +60,7 @@ def create_app(broker: str, *, app_id: str = "example", partitions: int = PARTIT
 
 
 if __name__ == "__main__":
-    create_app(sys.argv.pop(1)).main()
+    app = create_app(sys.argv.pop(1), sys.argv.pop(1))
+    if isinstance(app.transport, KafkaTransport):
+        app.transport.instance = "example"  # one that takes the place of one that was killed need not wait
+    app.main()

@@ -19,9 +19,16 @@ from stream.transports.recovery import BatchTableManager
 
 
 class Rig(Protocol):
-    """One fresh log or cluster, seen from outside any worker."""
+    """One fresh log, or names of its own on a cluster, seen from outside any worker.
+
+    Everything here takes names without the prefix; apps use `name`.
+    """
 
     broker: str
+    prefix: str
+
+    def name(self, topic: str) -> str:
+        """What a topic, or a group, is called by apps."""
 
     def create(self, topic: str, partitions: int, *, compact: bool = False) -> None:
         """Creates a topic."""
@@ -38,6 +45,9 @@ class Rig(Protocol):
     def compact(self) -> None:
         """Has everything compacted and expired that can be."""
 
+    def prepare(self, app: faust.App) -> None:
+        """Does what has to be done from outside before an app starts."""
+
     def close(self) -> None:
         """Gives everything back."""
 
@@ -49,8 +59,12 @@ class EmbeddedRig:
         self.path = folder / "log.db"
         self.log = EmbeddedLog(self.path)
         self.broker = broker_url(self.path)
+        self.prefix = ""
         self.position = self.log.position
         self.close = self.log.close
+
+    def name(self, topic: str) -> str:
+        return topic
 
     def create(self, topic: str, partitions: int, *, compact: bool = False) -> None:
         self.log.create_topic(topic, partitions, compact=compact)
@@ -64,6 +78,9 @@ class EmbeddedRig:
     def compact(self) -> None:
         while self.log.compact(1_000, tombstones_ms=0):
             pass
+
+    def prepare(self, app: faust.App) -> None:
+        pass  # the worker makes its topics itself
 
 
 def keyed(topic: str, key: bytes, value: bytes | None = b"v", *, partitions: int = 2) -> Append:
@@ -79,7 +96,7 @@ def numbered(topic: str, partition: int, count: int, *, start: int = 0) -> list[
 def new_app(rig: Rig, app_id: str = "group", *, partitions: int = 2, **options: Any) -> faust.App:
     """An app as Tierline makes them."""
     return faust.App(
-        app_id,
+        rig.name(app_id),
         broker=rig.broker,
         env={},
         store="memory://",
@@ -100,7 +117,7 @@ def batch_app(
 ) -> faust.App:
     """An app with one agent on `in` that awaits `handler(app, batch)`."""
     app = new_app(rig, partitions=partitions)
-    source = batch_topic(app, "in", partitions=partitions)
+    source = batch_topic(app, rig.name("in"), partitions=partitions)
 
     @app.agent(source)
     async def work(batches: faust.StreamT[Batch]) -> None:
@@ -113,9 +130,10 @@ def batch_app(
 
 
 @asynccontextmanager
-async def running(app: faust.App) -> AsyncIterator[faust.App]:
+async def running(rig: Rig, app: faust.App) -> AsyncIterator[faust.App]:
     """The app, started, recovered and ready to process; stopped at the end."""
     app.finalize()
+    rig.prepare(app)
     await app.start()
     try:
         await until(lambda: app.tables.recovery.completed.is_set() and not app.rebalancing)

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -14,6 +15,8 @@ import pytest
 from stream.transports.batching import Batch, BatchLimits, StaleBatch, batch_topic
 from stream.transports.records import Append, partition_for
 from tests.transports.rig import Rig, batch_app, keyed, new_app, numbered, running, until
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -44,7 +47,7 @@ async def test_whole_and_in_order(rig: Rig) -> None:
     rig.create("in", 2)
     rig.append([a for pair in zip(numbered("in", 0, 950), numbered("in", 1, 950), strict=True) for a in pair])
     seen = Seen()
-    async with running(batch_app(rig, seen, limits=BatchLimits(records=100))):
+    async with running(rig, batch_app(rig, seen, limits=BatchLimits(records=100))):
         await until(lambda: len(seen) >= 1900)
     for partition in (0, 1):
         assert seen.values(partition) == [b"%d" % n for n in range(950)]
@@ -57,7 +60,7 @@ async def test_bytes_bound_a_batch(rig: Rig) -> None:
     rig.create("in", 2)
     rig.append([Append("in", 0, b"k", b"x" * 40_000) for _ in range(10)])
     seen = Seen()
-    async with running(batch_app(rig, seen, limits=BatchLimits(bytes=100_000))):
+    async with running(rig, batch_app(rig, seen, limits=BatchLimits(bytes=100_000))):
         await until(lambda: len(seen) >= 10)
     assert [len(b) for b in seen.batches] == [3, 3, 3, 1]
 
@@ -66,14 +69,15 @@ async def test_keys_and_headers_come_through(rig: Rig) -> None:
     """Null and empty keys and values, and headers in their order, arrive as they were appended."""
     rig.create("in", 2)
     sent = [
-        Append("in", 0, None, None),
+        Append("in", 0, None, b"no key"),
+        Append("in", 0, b"no value", None),
         Append("in", 0, b"", b""),
         Append("in", 0, b"\x00\xff", b"\x00", (("ce_id", b"1"), ("a", b""), ("ce_id", b"2"))),
     ]
     rig.append(sent)
     seen = Seen()
-    async with running(batch_app(rig, seen)):
-        await until(lambda: len(seen) >= 3)
+    async with running(rig, batch_app(rig, seen)):
+        await until(lambda: len(seen) >= 4)
     got = [r for b in seen.batches for r in b.records]
     assert [(r.key, r.value, r.headers) for r in got] == [(a.key, a.value, a.headers) for a in sent]
 
@@ -84,11 +88,11 @@ async def test_restart_resumes_after_the_last_settled(rig: Rig, how: str) -> Non
     rig.create("in", 2)
     rig.append(numbered("in", 0, 500))
     first, second = Seen(how), Seen(how)
-    async with running(batch_app(rig, first, limits=BatchLimits(records=100))):
+    async with running(rig, batch_app(rig, first, limits=BatchLimits(records=100))):
         await until(lambda: len(first) >= 500)
     assert rig.position("group", "in", 0) == 500
     rig.append(numbered("in", 0, 100, start=500))
-    async with running(batch_app(rig, second)):
+    async with running(rig, batch_app(rig, second)):
         await until(lambda: len(second) >= 100)
         await asyncio.sleep(0.1)
     assert second.values(0) == [b"%d" % n for n in range(500, 600)]
@@ -99,7 +103,7 @@ async def test_nothing_is_read_before_the_position_is_known(rig: Rig) -> None:
     rig.create("in", 2)
     rig.append(numbered("in", 0, 100))
     first, second = Seen(), Seen()
-    async with running(batch_app(rig, first)):
+    async with running(rig, batch_app(rig, first)):
         await until(lambda: len(first) >= 100)
     rig.append(numbered("in", 0, 10, start=100))
     app = batch_app(rig, second)
@@ -115,7 +119,7 @@ async def test_nothing_is_read_before_the_position_is_known(rig: Rig) -> None:
         return found
 
     app.consumer.seek_to_committed = slow_seek
-    async with running(app):
+    async with running(rig, app):
         await until(lambda: len(second) >= 10)
         await asyncio.sleep(0.1)
     assert second.values(0) == [b"%d" % n for n in range(100, 110)]
@@ -127,12 +131,12 @@ async def test_unsettled_comes_again(rig: Rig) -> None:
     rig.append(numbered("in", 0, 500))
     first, second = Seen("never"), Seen("commit")
     app = batch_app(rig, first, limits=BatchLimits(records=100, in_flight=2), noack=True)
-    async with running(app):
+    async with running(rig, app):
         await until(lambda: len(first) >= 200)
         await asyncio.sleep(0.2)
         app.consumer.stop_budget = 0.1
     assert len(first) == 200
-    async with running(batch_app(rig, second)):
+    async with running(rig, batch_app(rig, second)):
         await until(lambda: len(second) >= 500)
     assert second.values(0) == [b"%d" % n for n in range(500)]
 
@@ -147,11 +151,11 @@ async def test_a_failing_agent_stops_the_worker(rig: Rig) -> None:
 
     app = batch_app(rig, fail, limits=BatchLimits(records=5))
     app.consumer.stop_budget = 0.1
-    async with running(app):
+    async with running(rig, app):
         rig.append(numbered("in", 0, 10, start=10))
         await until(lambda: app.crashed or app.should_stop, seconds=20)
     again = Seen()
-    async with running(batch_app(rig, again)):
+    async with running(rig, batch_app(rig, again)):
         await until(lambda: len(again) >= 20)
     assert again.values(0)[:10] == [b"%d" % n for n in range(10)]
 
@@ -163,10 +167,10 @@ async def test_effects_and_position_go_together(rig: Rig) -> None:
     rig.append(numbered("in", 1, 300))
 
     async def copy(app: faust.App, batch: Batch) -> None:
-        await app.transport.commit_batch([Append("out", 1, r.key, r.value) for r in batch.records], batch)
+        await app.transport.commit_batch([Append(rig.name("out"), 1, r.key, r.value) for r in batch.records], batch)
 
     for more in (300, 400):
-        async with running(batch_app(rig, copy, limits=BatchLimits(records=64))):
+        async with running(rig, batch_app(rig, copy, limits=BatchLimits(records=64))):
             await until(lambda more=more: len(rig.read("out", 1)) >= more)
         rig.append(numbered("in", 1, 100, start=300) if more == 300 else [])
     assert [r.value for r in rig.read("out", 1)] == [b"%d" % n for n in range(400)]
@@ -183,13 +187,13 @@ async def test_a_stale_batch_writes_nothing(rig: Rig) -> None:
     async def work(app: faust.App, batch: Batch) -> None:
         await app.consumer.perform_seek()  # as a rebalance does
         try:
-            await app.transport.commit_batch([Append("out", 0, b"k", b"stale")], batch)
+            await app.transport.commit_batch([Append(rig.name("out"), 0, b"k", b"stale")], batch)
         except StaleBatch:
             refused.append(batch)
 
     app = batch_app(rig, work, noack=True)
     app.consumer.stop_budget = 0.1
-    async with running(app):
+    async with running(rig, app):
         await until(lambda: refused)
         with pytest.raises(StaleBatch):
             app.transport.ack(refused[0])
@@ -203,7 +207,7 @@ async def test_batches_are_committed_in_order(rig: Rig) -> None:
     rig.append(numbered("in", 0, 10))
     seen = Seen("never")
     app = batch_app(rig, seen, limits=BatchLimits(records=5), noack=True)
-    async with running(app):
+    async with running(rig, app):
         await until(lambda: len(seen.batches) == 2)
         first, second = seen.batches
         with pytest.raises(ValueError, match="not settled"):
@@ -225,17 +229,17 @@ async def test_ordinary_agents_work_beside(rig: Rig) -> None:
     def app() -> faust.App:
         made = new_app(rig)
 
-        @made.agent(made.topic("plain", value_type=bytes, value_serializer="raw", partitions=2))
+        @made.agent(made.topic(rig.name("plain"), value_type=bytes, value_serializer="raw", partitions=2))
         async def take(values: faust.StreamT[bytes]) -> None:
             async for value in values:
                 got.append(value)  # noqa: PERF401  as an agent does it
 
         return made
 
-    async with running(app()):
+    async with running(rig, app()):
         await until(lambda: len(got) >= 300)
     rig.append(numbered("plain", 0, 10, start=300))
-    async with running(app()):
+    async with running(rig, app()):
         await until(lambda: len(got) >= 310)
     assert got == [b"%d" % n for n in range(310)]
     assert rig.position("group", "plain", 0) == 310
@@ -244,21 +248,21 @@ async def test_ordinary_agents_work_beside(rig: Rig) -> None:
 async def test_one_topic_is_read_one_way(rig: Rig) -> None:
     """Reading a topic both in batches and record by record is refused at once."""
     app = new_app(rig)
-    app.topics.add(batch_topic(app, "in", partitions=2))
+    app.topics.add(batch_topic(app, rig.name("in"), partitions=2))
     with pytest.raises(ValueError, match="both"):
-        app.topics.add(app.topic("in"))
+        app.topics.add(app.topic(rig.name("in")))
 
 
 async def test_faust_producers_append(rig: Rig) -> None:
     """`send`, `send_soon` and `transport.append` put records where their keys belong, headers kept."""
     seen = Seen()
     app = batch_app(rig, seen)
-    async with running(app):
-        topic = app.topic("in", key_serializer="raw", value_serializer="raw", partitions=2)
+    async with running(rig, app):
+        topic = app.topic(rig.name("in"), key_serializer="raw", value_serializer="raw", partitions=2)
         await (await topic.send(key=b"acme.com", value=b"1", headers={"ce_id": b"7"}))
         topic.send_soon(key=b"acme.com", value=b"2")
         await app.producer.flush()
-        assert await app.transport.append([keyed("in", b"acme.com", b"3")]) == [2]
+        assert await app.transport.append([keyed(rig.name("in"), b"acme.com", b"3")]) == [2]
         await until(lambda: len(seen) >= 3)
     at = partition_for(b"acme.com", 2)
     assert [(r.value, r.headers) for r in rig.read("in", at)] == [(b"1", (("ce_id", b"7"),)), (b"2", ()), (b"3", ())]
@@ -269,13 +273,9 @@ async def test_another_process_is_heard(rig: Rig) -> None:
     """What another process appends arrives within a moment."""
     rig.create("in", 2)
     seen = Seen()
-    async with running(batch_app(rig, seen)):
-        code = (
-            "import sys; from tests.transports.rig import *; from pathlib import Path; import json;"
-            "rig = EmbeddedRig(Path(sys.argv[1])); rig.append(numbered('in', 0, 5)); rig.close()"
-        )
-        folder = str(rig.path.parent)  # type: ignore[attr-defined]
-        started = await asyncio.create_subprocess_exec(sys.executable, "-c", code, folder, stderr=subprocess.PIPE)
+    async with running(rig, batch_app(rig, seen)):
+        command = [sys.executable, "-m", "tests.transports.elsewhere", rig.broker, rig.name("in"), "5"]
+        started = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=subprocess.PIPE)
         _, errors = await started.communicate()
         assert started.returncode == 0, errors
         await until(lambda: len(seen) >= 5, seconds=1)

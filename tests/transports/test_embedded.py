@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,6 @@ from stream.transports.records import Append
 from tests.transports.rig import EmbeddedRig, batch_app, new_app, numbered, running, until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[EmbeddedRig]:
-    """An embedded log to run apps on."""
-    rig = EmbeddedRig(tmp_path)
-    rig.create("in", 2)
-    rig.create("out", 2)
-    yield rig
-    rig.close()
 
 
 def set_room(app: faust.App, pages: int) -> None:
@@ -55,7 +45,7 @@ async def test_a_full_disk_is_survived(embedded: EmbeddedRig) -> None:
                 return
 
     app = batch_app(embedded, copy, limits=BatchLimits(records=20))
-    async with running(app):
+    async with running(embedded, app):
         set_room(app, 60)
         embedded.append(numbered("in", 0, 50, start=200))
         await until(lambda: len(refused) > 3)
@@ -80,7 +70,7 @@ async def test_a_position_moved_from_outside(embedded: EmbeddedRig) -> None:
         except StaleBatch:
             return
 
-    async with running(batch_app(embedded, copy)):
+    async with running(embedded, batch_app(embedded, copy)):
         await until(lambda: embedded.position("group", "in", 0) == 10)
     assert seen == [list(range(10)), [7, 8, 9]]
     assert [r.value for r in embedded.read("out", 0)] == [b"7", b"8", b"9"]
@@ -95,7 +85,7 @@ async def test_owed_positions_are_stored_later(embedded: EmbeddedRig) -> None:
         app.transport.ack(batch)
 
     app = batch_app(embedded, take)
-    async with running(app):
+    async with running(embedded, app):
         embedded.append(numbered("in", 0, 10))
         await until(lambda: seen)
         real, app.consumer._log.writing = app.consumer._log.writing, failing_once(app.consumer._log.writing)
@@ -120,7 +110,7 @@ def failing_once(real: Callable[..., Any]) -> Callable[..., Any]:
 async def test_one_bad_record_fails_alone(embedded: EmbeddedRig) -> None:
     """Records that are sent at the same time go in one transaction, but a bad one fails only itself."""
     app = new_app(embedded)
-    async with running(app):
+    async with running(embedded, app):
         sends = [app.producer.send_and_wait(topic, b"k", b"v", 0, None, None) for topic in ("out", "nowhere", "out")]
         first, bad, last = await asyncio.gather(*sends, return_exceptions=True)
     assert isinstance(bad, UnknownTopic)
@@ -135,7 +125,7 @@ async def test_a_lost_table_write_stops_the_worker(embedded: EmbeddedRig) -> Non
 
     app = batch_app(embedded, take)
     table = app.Table("kept", key_type=bytes, value_type=bytes, partitions=2)
-    async with running(app):
+    async with running(embedded, app):
         set_room(app, 1)
         for _ in range(50):
             table.send_changelog(0, b"k", b"x" * 100_000)
@@ -162,7 +152,7 @@ async def test_one_worker_a_file(embedded: EmbeddedRig) -> None:
     """A second worker does not start and says who runs; an early lock is the same lock; a stop frees it."""
     app = new_app(embedded)
     app.transport.lock_worker()
-    async with running(app):
+    async with running(embedded, app):
         with pytest.raises(WorkerRunning, match="another worker"):
             new_app(embedded).transport.lock_worker()
     WorkerLock(embedded.path).release()
@@ -176,7 +166,7 @@ async def test_the_event_loop_goes_on(embedded: EmbeddedRig) -> None:
         await app.transport.commit_batch([Append("out", 0, r.key, r.value) for r in batch.records], batch)
 
     waits = []
-    async with running(batch_app(embedded, copy)):
+    async with running(embedded, batch_app(embedded, copy)):
         while embedded.log.end("out", 0) < 40_000:
             began = time.monotonic()
             await asyncio.sleep(0.001)

@@ -13,7 +13,7 @@ from faust.types import TP
 from stream.transports.batching import Batch, BatchLimits
 from stream.transports.records import Append
 from tests.transports.example_app import create_app
-from tests.transports.rig import Rig, batch_app, keyed, new_app, running, until
+from tests.transports.rig import Rig, batch_app, keyed, running, until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -34,7 +34,7 @@ async def recovered(rig: Rig) -> dict[bytes, bytes]:
     """What a fresh worker recovers, without waiting for Faust's five seconds of silence to see the end."""
     app, table = table_app(rig)
     began = time.monotonic()
-    async with running(app):
+    async with running(rig, app):
         assert time.monotonic() - began < 5
         return {key: value for key, value in table.data.items() if value is not None}
 
@@ -75,8 +75,8 @@ async def test_the_app_counts_exactly_over_restarts(rig: Rig) -> None:
     rig.create("in", 2)
     for round_ in range(3):
         rig.append([keyed("in", b"key-%d" % (n % 10)) for n in range(500)])
-        app = create_app(rig.broker)
-        async with running(app):
+        app = create_app(rig.broker, rig.prefix)
+        async with running(rig, app):
             want = 50 * (round_ + 1)
             await until(lambda app=app, want=want: list(app.counts.data.values()) == [b"%d" % want] * 10)
         rig.compact()
@@ -105,7 +105,7 @@ async def test_local_state_kept_or_wiped(rig: Rig, applied: int | None) -> None:
     store.offset = applied
     store.data.update({b"key-%d" % n: b"%d" % n for n in range((applied or -1) + 1)})
     table._data = store
-    async with running(app):
+    async with running(rig, app):
         assert dict(table.data.items()) == {b"key-%d" % n: b"%d" % n for n in range(10)}
 
 
@@ -128,14 +128,18 @@ async def test_callback_after_recovery(rig: Rig) -> None:
     async def rebuild() -> None:
         order.append(dict(table.data.items()))
 
-    async with running(app):
+    async with running(rig, app):
         await until(lambda: "batch" in order)
     assert order == [{b"a": b"1"}, "batch"]
 
 
 async def test_an_app_without_tables_starts(rig: Rig) -> None:
     """Nothing to recover is no obstacle."""
-    async with running(new_app(rig)) as app:
+
+    async def ignore(app: faust.App, batch: Batch) -> None:
+        app.transport.ack(batch)
+
+    async with running(rig, batch_app(rig, ignore)) as app:
         assert app.tables.recovery.completed.is_set()
 
 
@@ -147,7 +151,7 @@ async def test_in_pieces_of_any_size(rig: Rig, size: int) -> None:
     rig.append([keyed(CHANGELOG, key, value) for key, value in written])
     app, table = table_app(rig)
     app.transport.limits = BatchLimits(records=size)
-    async with running(app):
+    async with running(rig, app):
         found = {key: value for key, value in table.data.items() if value is not None}
     assert found == {key: value for key, value in dict(written).items() if value is not None}
 
@@ -167,7 +171,7 @@ async def test_tables_that_decode_recover_too(rig: Rig) -> None:
     noted = app.Table("noted", key_type=bytes, value_type=bytes, partitions=2, on_changelog_event=note)
     rig.create("group-noted-changelog", 2, compact=True)
     rig.append([Append("group-noted-changelog", 1, b"key-%d" % n, b"%d" % n) for n in range(20)])
-    async with running(app):
+    async with running(rig, app):
         assert dict(plain.data.items()) == {"a": 19}
         assert len(noted.data) == 20
     assert events == [b"%d" % n for n in range(20)]
