@@ -39,7 +39,7 @@ def create_app(settings: Settings, profiles: Sequence[LoadedProfile], metrics: M
         changelog_topic=changelog,
         key_type=bytes,
         value_type=bytes,
-        store="rows://" if settings.rows is None else "rocks://",
+        store="rows://memory" if settings.rows is None else "rocks://disk",  # Faust drops a URL without a host
         options={"path": settings.rows},
     )
     worker.store = cast(RowStore, table.data)
