@@ -9,7 +9,7 @@ import faust
 from stream.settings import Settings
 from stream.topology import group_of
 from stream.transports.batching import BatchLimits, CommitsBatches
-from stream.transports.embedded import broker_url
+from stream.transports.embedded import Transport, broker_url
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_transport import SCHEME, KafkaTransport
 from stream.transports.recovery import BatchTableManager
@@ -29,8 +29,11 @@ class App(faust.App):
         return cast(CommitsBatches, self.transport)
 
 
-def bare_app(settings: Settings, group: str | None = None) -> App:
-    """An app without agents. ``group``: its consumer group, where that is not the workers'."""
+def bare_app(settings: Settings, group: str | None = None, lock: str = "") -> App:
+    """An app without agents. ``group``: its consumer group, where that is not the workers'.
+
+    ``lock``: what its one worker on an embedded log is called, so that it may run beside the scoring worker.
+    """
     app = App(
         group or group_of(settings),
         broker=broker_url(settings.path) if settings.embedded else f"{SCHEME}://{settings.servers[0]}",
@@ -48,6 +51,8 @@ def bare_app(settings: Settings, group: str | None = None) -> App:
     )
     app.log_transport.limits = BatchLimits(records=settings.batch)
     transport: Any = app.transport
+    if isinstance(transport, Transport):
+        transport.lock_name = lock
     if isinstance(transport, KafkaTransport):
         transport.connection = Connection.of(settings)
         transport.session_seconds = settings.kafka_session / 1000

@@ -1,4 +1,4 @@
-"""Running the app as a process: one event loop, signals handled, the lock taken before anything else."""
+"""Running apps as a process: one event loop, signals handled, the locks taken before anything else."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from stream.app import create_app
+from stream.delivery.app import create_alerts
+from stream.delivery.loading import labels_of
+from stream.delivery.state import StateTooNew as AlertsTooNew
+from stream.metrics import Metrics
 from stream.profiles import LoadedProfile
 from stream.runtime import App
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings, SettingsError
 from stream.topology import open_log
 from stream.transports.errors import LogTooNew
+from stream.web.health import Health
 
 log = logging.getLogger("tierline")
 
@@ -26,47 +32,113 @@ PARTING = 3.0
 """Seconds that a stop may take to publish the scores that are owed; the next start goes on with the rest."""
 
 
+class Part(NamedTuple):
+    """An app that runs in this process."""
+
+    app: App
+    prepare: Callable[[], Awaitable[None]]
+    """Before anything is consumed."""
+    part: Callable[[], Awaitable[None]]
+    """Before a clean stop, if `well`; never cancelled, but not waited for for ever."""
+    well: Callable[[], bool]
+    close: Callable[[], Awaitable[None]]
+
+
 def serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
-    """Run a worker until SIGTERM or SIGINT. Raises LogError or ProfileErrors where it cannot start."""
+    """Run a worker until SIGTERM or SIGINT, on an embedded log alerting, too, where there are routes.
+
+    Raises LogError, ProfileErrors or RoutesErrors where it cannot start.
+    """
+
+    def parts() -> list[Part]:
+        metrics = Metrics()
+        app = create_app(settings, profiles, metrics)
+        worker = app.worker
+        found = [Part(app, worker.prepare, worker.publish_rest, lambda: _well(worker.health), _nothing)]
+        if settings.routes is not None and settings.embedded:
+            quiet = settings.model_copy(update={"web_port": 0})
+            found.append(_alerting(quiet, settings.routes, metrics, labels_of(profiles)))
+        elif settings.routes is not None:
+            log.info("alerts on Kafka are an app of their own: run `tierline alerts run`")
+        return found
+
+    run_parts(settings, parts)
+
+
+def serve_alerts(settings: Settings, routes: Path, profiles: Sequence[LoadedProfile]) -> None:
+    """Run alerting alone until SIGTERM or SIGINT. Raises LogError or RoutesErrors where it cannot start."""
+    run_parts(settings, lambda: [_alerting(settings, routes, Metrics(), labels_of(profiles))])
+
+
+def _alerting(settings: Settings, routes: Path, metrics: Metrics, labels: Mapping[str, str]) -> Part:
+    app, worker = create_alerts(settings, routes, metrics, labels)
+    return Part(app, worker.prepare, worker.settle_rest, lambda: _well(worker.health), worker.close)
+
+
+def _well(health: Health) -> bool:
+    return health.recovered and not health.trouble
+
+
+async def _nothing() -> None:
+    """Nothing is left to be closed."""
+
+
+def run_parts(settings: Settings, make: Callable[[], list[Part]]) -> None:
+    """Run apps in one process until SIGTERM or SIGINT, or until one of them fails."""
     with TemporaryDirectory(prefix="tierline-") as scratch:  # the runtime makes folders that nothing is ever put into
-        asyncio.run(_serve(settings, profiles, scratch))
+        asyncio.run(_run(settings, make, Path(scratch)))
 
 
-async def _serve(settings: Settings, profiles: Sequence[LoadedProfile], scratch: str) -> None:
+async def _run(settings: Settings, make: Callable[[], list[Part]], scratch: Path) -> None:
     await asyncio.to_thread(lambda: open_log(settings).close())
-    app = create_app(settings, profiles)
-    app.conf.datadir = Path(scratch)
-    app.log_transport.lock_worker()
+    parts = make()
+    loop = asyncio.get_running_loop()
     try:
+        for part in parts:
+            part.app.conf.datadir = scratch
+            part.app.log_transport.lock_worker()
         _check_port(settings)
-        await app.worker.prepare()
+        for part in reversed(parts):  # whoever listens is there before anything is said
+            await part.prepare()
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await app.start()
+        for part in parts:
+            await part.app.start()
         pages = f"pages on http://{settings.web_host}:{settings.web_port}" if settings.web_port else "no pages"
         log.info("running on %s, %s", settings.broker, pages)
-        crashed = loop.create_task(_crash(app))
-        stopped = loop.create_task(stop.wait())
-        await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (crashed, stopped):
+        waiting = [loop.create_task(_crash(part.app)) for part in parts] + [loop.create_task(stop.wait())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
         log.info("stopping")
-        if app.crash_reason is None and app.worker.health.recovered and not app.worker.health.trouble:
+        partings = [_part(part) for part in parts if part.app.crash_reason is None and part.well()]
+        if partings:
             # never cancelled: a write in the middle is better ended by what ends the app
-            await asyncio.wait({loop.create_task(app.worker.publish_rest())}, timeout=PARTING)
-        await app.stop()
-        if isinstance(app.crash_reason, StateTooNew):
-            raise LogTooNew(f"{settings.where}: {app.crash_reason}.")
-        if app.crash_reason is not None:
-            log.critical("the worker stopped: %r", app.crash_reason)
-            sys.exit(1)
+            await asyncio.wait({loop.create_task(parting) for parting in partings}, timeout=PARTING)
+        await asyncio.gather(*(part.app.stop() for part in parts))
+        _tell_crash(settings, [part.app.crash_reason for part in parts])
     finally:
-        app.log_transport.close()
-        app.log_transport.unlock_worker()
+        for part in parts:
+            await part.close()
+            part.app.log_transport.close()
+            part.app.log_transport.unlock_worker()
+
+
+async def _part(part: Part) -> None:
+    await part.part()
+
+
+def _tell_crash(settings: Settings, reasons: Sequence[BaseException | None]) -> None:
+    for reason in reasons:
+        if isinstance(reason, StateTooNew | AlertsTooNew):
+            raise LogTooNew(f"{settings.where}: {reason}.")
+    for reason in reasons:
+        if reason is not None:
+            log.critical("the worker stopped: %r", reason)
+            sys.exit(1)
 
 
 def _check_port(settings: Settings) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,42 @@ class LoadedRoutes:
     document: dict[str, Any]
     routes: Routes
     channels: Mapping[str, Channel]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """How people call profiles and criteria."""
+
+
+class RoutesFile:
+    """A routes file that may change while it is in force."""
+
+    def __init__(self, path: Path, settings: Settings, labels: Mapping[str, str] | None = None) -> None:
+        """Load it. Raises RoutesErrors."""
+        self._path, self._settings, self._labels = path, settings, labels or {}
+        self._seen = _signature(path)
+        self.broken = False
+        """Whether the file as it is now cannot be used, and an earlier one is in force."""
+        self.loaded = replace(load_routes(path, settings), labels=self._labels)
+
+    def reload(self) -> str | None:
+        """Take up the file where it has changed. What to tell of it, where there is something."""
+        signature = _signature(self._path)
+        if signature == self._seen:
+            return None
+        self._seen = signature
+        try:
+            self.loaded = replace(load_routes(self._path, self._settings), labels=self._labels)
+        except RoutesErrors as error:
+            self.broken = True
+            return f"the routes are not taken up, those from before stay in force: {error}"
+        self.broken = False
+        return f"the routes of {self._path} are in force"
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def load_routes(path: Path, settings: Settings, environment: Mapping[str, str] | None = None) -> LoadedRoutes:
@@ -114,7 +150,7 @@ def _called(document: Any, path: tuple[int | str, ...]) -> str:
     return f" (route {name[:60]})" if isinstance(name, str) and name and path[2:] != ("route",) else ""
 
 
-def labels_of(profiles: list[LoadedProfile]) -> dict[str, str]:
+def labels_of(profiles: Iterable[LoadedProfile]) -> dict[str, str]:
     """How people call profiles and criteria: by ``profile`` and by ``profile/criterion``."""
     labels = {}
     for profile in profiles:

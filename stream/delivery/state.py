@@ -7,9 +7,9 @@ the changes durable throws it away and reads the rows again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,6 +19,16 @@ FORMAT = 1
 HOUR = 3_600_000
 CARRIED = 50
 """Changes that a message of several carries at most; the rest are only counted."""
+
+
+class Rows(Protocol):
+    """Stored rows, to be read."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """The row of a key."""
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Every row."""
 
 
 class StateTooNew(Exception):
@@ -151,7 +161,7 @@ class Line:
 class State:
     """The state of all alerting over its stored rows."""
 
-    def __init__(self, stored: Mapping[bytes, bytes], since: int) -> None:
+    def __init__(self, stored: Rows, since: int) -> None:
         """Read the rows; `since` (ms) is when alerting began, should they not say. Raises StateTooNew."""
         self._stored = stored
         self._accounts: dict[str, Account] = {}

@@ -51,6 +51,8 @@ class Transport(base.Transport):
         self.path = Path("/" + self.url[0].path.lstrip("/"))
         self.on_written: list[Callable[[], None]] = []
         """Called on the event loop after each write of this process."""
+        self.lock_name = ""
+        """Of the app whose one worker this is; the scoring workers have none."""
         self._lock: WorkerLock | None = None
         self._writer: _Hand | None = None
         self._reader: _Hand | None = None
@@ -120,7 +122,7 @@ class Transport(base.Transport):
         The consumer does it at its start; do it first to have a second worker fail before its web server starts.
         """
         if self._lock is None:
-            self._lock = WorkerLock(self.path)
+            self._lock = WorkerLock(self.path, self.lock_name)
 
     def unlock_worker(self) -> None:
         """Lets the next worker in."""

@@ -17,10 +17,10 @@ from stream.transports.errors import LogReadOnly, WorkerRunning, check_folder
 class WorkerLock:
     """Held by the one worker that runs on the log at `path`. The system frees it when the process ends, however."""
 
-    def __init__(self, path: str | Path) -> None:
-        """Takes the lock, or raises WorkerRunning naming its holder."""
+    def __init__(self, path: str | Path, app: str = "") -> None:
+        """Takes the lock of an app, that of the workers by default, or raises WorkerRunning naming its holder."""
         log = Path(path).absolute()
-        self.path = log.with_name(log.name + ".lock")
+        self.path = log.with_name(f"{log.name}.{app}.lock" if app else f"{log.name}.lock")
         check_folder(log)
         try:
             # Opened without truncating: it may hold the name of another holder.
@@ -35,7 +35,8 @@ class WorkerLock:
             holder = self._holder()
             self._file.close()
             raise WorkerRunning(
-                f"{log}: another worker runs on this log: {holder}. One worker a file: stop that one first, or"
+                f"{log}: another worker{f' for {app}' if app else ''} runs on this log: {holder}. One worker a file:"
+                " stop that one first, or"
                 " name another file."
             ) from None
         self._file.truncate(0)

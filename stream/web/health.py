@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import faust
 from aiohttp.web import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-if TYPE_CHECKING:
-    from stream.agents.loops import Worker
+from stream.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -32,7 +31,14 @@ class Health:
         return reasons
 
 
-def mount(app: faust.App, worker: Worker) -> None:
+class Watched(Protocol):
+    """What has pages: a worker of whatever app."""
+
+    metrics: Metrics
+    health: Health
+
+
+def mount(app: faust.App, worker: Watched) -> None:
     """Add the pages to the worker's web server."""
 
     @app.page("/metrics", name="metrics")
