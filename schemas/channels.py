@@ -224,6 +224,23 @@ def validate_channels(document: object) -> dict[str, ChannelConfig]:
     return found
 
 
+def recipient_fault(config: ChannelConfig, recipient: str | None) -> tuple[str, str] | None:
+    """What is wrong with sending to this recipient of the channel (None: its own), and the mend; None where nothing is.
+
+    E-mail takes an address, a Slack bot the id or name of a channel or user; other channels lead to one place only.
+    """
+    if isinstance(config, Email):
+        if recipient is None:
+            return None if config.to else ("has nobody to send to", "write `to` in the channel, or a recipient here")
+        return None if is_address(recipient) else ("is not an e-mail address", "write it without a name")
+    if isinstance(config, Slack) and config.token is not None:
+        missing = recipient is None and config.to is None
+        return ("has nobody to post to", "write `to` in the channel, or a recipient here") if missing else None
+    if recipient is not None:
+        return "the channel leads to one place only", "leave the recipient out, or use email or a Slack bot"
+    return None
+
+
 def _fault(name: str, model: Any, detail: Any) -> Fault:
     path = tuple(part for part in detail["loc"] if part not in _FORMS)
     if detail["type"] == "extra_forbidden":

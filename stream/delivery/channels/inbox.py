@@ -90,11 +90,7 @@ def _append(path: Path, content: bytes) -> None:
         path.replace(path.with_name(f"{path.name}.1"))
     with path.open("ab", buffering=0) as file:
         before = file.tell()
-        try:
-            written = file.write(content)
-        except OSError:
-            file.truncate(before)
-            raise
+        written = file.write(content)
         if written != len(content):
             file.truncate(before)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.channels import ChannelsInvalid
+from schemas.channels import ChannelsInvalid, recipient_fault, validate_channels
 from stream.delivery.channels import build_channels
 from stream.delivery.channels.secrets import Hidden
 from stream.delivery.safety import Outbound
@@ -105,3 +105,21 @@ def test_a_secret_is_written_nowhere() -> None:
     with pytest.raises(TypeError):
         pickle.dumps(secret)
     assert secret.reveal() == SECRET
+
+
+@pytest.mark.parametrize(
+    ("config", "recipient", "told"),
+    [
+        (EMAIL, None, None), (EMAIL, "dana@example.com", None), (EMAIL, "Dana <dana@example.com>", "is not an e-mail"),
+        (EMAIL, "dana@example.com\r\nBcc: x@example.com", "is not an e-mail"),
+        ({"kind": "email", "host": "h", "from": "a@example.com"}, None, "has nobody to send to"),
+        ({"kind": "slack", "token": {"env": "TOKEN"}}, None, "has nobody to post to"),
+        ({"kind": "slack", "token": {"env": "TOKEN"}}, "U012AB3CD", None),
+        ({"kind": "slack", "webhook": {"env": "URL"}}, "#deals", "the channel leads to one place only"),
+        ({"kind": "teams", "webhook": {"env": "URL"}}, None, None),
+    ],
+)  # fmt: skip
+def test_who_can_be_sent_to(config: dict[str, Any], recipient: str | None, told: str | None) -> None:
+    """A recipient that a channel cannot reach is known when routes are read, not when an alert is due."""
+    fault = recipient_fault(validate_channels({"c": config})["c"], recipient)
+    assert fault is None if told is None else fault is not None and told in fault[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
 import time
@@ -13,6 +14,7 @@ from email.utils import formatdate
 
 import pytest
 
+from stream.delivery.channels import network
 from stream.delivery.message import Alert, Channel, Delivered, Disabled, Outcome, Refused, TryAgain
 from stream.delivery.rendering.sample import samples
 from stream.delivery.safety import Outbound
@@ -267,6 +269,20 @@ async def test_a_name_that_answers_twice(kind: str, make: Maker, monkeypatch: py
     assert isinstance(outcome, Refused)
     assert "10.0.0.7 is private" in outcome.reason
     assert calls == ["rebind.example.com"], "looked up once: no second answer can differ"
+
+
+@pytest.mark.parametrize("kind", NETWORKED)
+async def test_who_answers_is_judged_again(kind: str, make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was dialled, the address at the other end is judged before a byte is sent."""
+
+    async def unjudged(*_: object) -> list[ipaddress.IPv4Address]:
+        return [ipaddress.IPv4Address("127.0.0.1")]
+
+    monkeypatch.setattr(network, "addresses", unjudged)
+    async with rude(mail.tells(b"220 mail.test\r\n", stays=True)) as far:
+        outcome = await attempt(make(kind, far.port, outbound=Outbound()))
+    assert isinstance(outcome, Refused)
+    assert "loopback" in outcome.reason
 
 
 @pytest.mark.parametrize("kind", NETWORKED)
