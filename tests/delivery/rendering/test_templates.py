@@ -62,7 +62,8 @@ def test_values_are_escaped_and_the_team_is_not() -> None:
         "*Hired ∗&lt;!channel› &amp; co∗ | more* <!here> "
         "<https://tierline.example.com/accounts/acme.com|Hired ∗&lt;!channel› &amp; co∗ ¦ more>"
     )
-    html = Renderer(EmailLayout(), {"html": "<i>{{ why }}</i>"}).render(up(trigger={"summary": "<b> '\" &"})).body["html"]
+    renderer = Renderer(EmailLayout(), {"html": "<i>{{ why }}</i>"})
+    html = renderer.render(up(trigger={"summary": "<b> '\" &"})).body["html"]
     assert "<i>&lt;b&gt; &#39;&#34; &amp;</i>" in html
 
 
