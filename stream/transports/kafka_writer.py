@@ -165,8 +165,10 @@ class PartitionWriter:
                 return await self._write(appends, position)
             except KafkaError as error:
                 raise await self._failed(error) from error
-            except BaseException:  # cancelled, or a fault of ours
-                self._lost = "a transaction was left open"
+            except BaseException as error:  # cancelled, or a fault of ours
+                ended, self._lost = self._lost, self._lost or "a transaction was left open"
+                if ended and isinstance(error, AssertionError):  # aiokafka's way to say that it ended meanwhile
+                    raise Lost(f"{self.tp.topic}/{self.tp.partition}: {ended}.") from error
                 raise
 
     async def _write(self, appends: Sequence[Append], position: int | None) -> list[int]:
