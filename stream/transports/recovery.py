@@ -9,6 +9,7 @@ changelog is read up to its end as of the assignment, whatever is at that end, a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +28,9 @@ from stream.transports.rows import RowStore
 
 if TYPE_CHECKING:
     from stream.transports.consumer import BatchingConsumer
+
+log = logging.getLogger("tierline")
+"""Operators follow a long recovery there: what the runtime logs is shown with --verbose only."""
 
 
 class BatchRecovery(Recovery):
@@ -78,11 +82,11 @@ class BatchRecovery(Recovery):
         left = {tp for tp in tps if starts[tp] < ends[tp]}
         if left:
             total = sum(ends[tp] - starts[tp] for tp in left)
-            self.log.info("Restoring %d changelog records of %d partitions", total, len(left))
+            log.info("restoring %d changelog records of %d partitions", total, len(left))
             began = monotonic()
             await consumer.seek_wait({tp: starts[tp] for tp in left})
             await self._read_to(consumer, left, ends)
-            self.log.info("Restored in %.1f s", monotonic() - began)
+            log.info("restored in %.1f s", monotonic() - began)
         if self.standby_tps:
             starts = await self._starts(consumer, self.standby_tps)
             await consumer.seek_wait(starts)
@@ -96,7 +100,7 @@ class BatchRecovery(Recovery):
             table = self.tp_to_table[tp]
             applied = table.persisted_offset(tp)
             if applied is not None and not (first[tp] or 0) <= applied + 1 <= ends[tp]:
-                self.log.warning("%s/%d is not the changelog that the kept rows came from: read anew", *tp)
+                log.warning("%s/%d is not the changelog that the kept rows came from: read anew", *tp)
                 cast(RowStore, cast("Collection", table).data).rows(tp.partition).reset()
                 applied = None
             starts[tp] = max(first[tp] or 0, -1 if applied is None else applied + 1)
@@ -112,7 +116,7 @@ class BatchRecovery(Recovery):
             left = {tp for tp in left if ((await consumer.position(tp)) or 0) < ends[tp]}
             if monotonic() - told > self.progress_interval:
                 told = monotonic()
-                self.log.info("Restored %d changelog records so far", count)
+                log.info("restored %d changelog records so far", count)
 
     async def apply(self, tp: TP, records: Sequence[Record]) -> None:
         """Puts records of a changelog into the table they belong to."""
