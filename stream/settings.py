@@ -117,7 +117,7 @@ class Settings(BaseModel):
         "none", description="how to log in to Kafka"
     )
     kafka_user: str | None = Field(None, min_length=1, description="the user to log in as")
-    kafka_password: SecretStr | None = Field(None, description="that user's password")
+    kafka_password: SecretStr | None = Field(None, min_length=1, description="that user's password")
     kafka_session: Milliseconds = Field(
         10_000, ge=1_000, description="after so long without a sign of life a worker's partitions go to others"
     )

@@ -39,6 +39,8 @@ _CONNECTIONS.addHandler(logging.NullHandler())
 tolerate()
 
 FETCH_BYTES = 4 << 20
+HANG_UPS = 3
+"""Times in a row that brokers hang up on a login, after which it counts as refused."""
 CLOSING = 5.0
 """Seconds that closing may take."""
 
@@ -93,7 +95,6 @@ class Clients:
                 # what there is is asked for beforehand, so waiting for more only holds up the next question
                 fetch_max_wait_ms=5,
                 max_partition_fetch_bytes=FETCH_BYTES,
-                check_crcs=False,  # in Python that takes 0.1 s a megabyte; the brokers check what they take
             ),
         )
 
@@ -162,16 +163,13 @@ class Clients:
             return self._made[kind]
 
     def _open(self, make: Callable[[dict[str, Any]], Any]) -> Any:
-        heard = _Heard(self._name)
+        heard = _Heard(self._name, login=self._login)
         _CONNECTIONS.addFilter(heard)
         try:
             return make({"kafka_client": heard.client})
         except KafkaError as error:
             heard.give_up()
             cause = heard.last if isinstance(error, KafkaTimeoutError) and heard.last is not None else error
-            if self._login and "disconnected" in str(cause):
-                # the answer that says why and the end of the connection came at once, and the client saw the end
-                cause = SaslAuthenticationFailedError()
             raise explained(cause, self._name) from error
         finally:
             _CONNECTIONS.removeFilter(heard)
@@ -180,10 +178,12 @@ class Clients:
 class _Heard(logging.Filter):
     """Hears why a client cannot connect; what trying again cannot mend ends its trying."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, login: bool) -> None:
         super().__init__()
         self.last: BaseException | None = None
         self._name = name
+        self._login = login
+        self._hung_up = 0
         self._clients: list[Any] = []
         self._final = False
 
@@ -204,6 +204,10 @@ class _Heard(logging.Filter):
     def _hear(self, found: BaseException) -> None:
         if not found.args and self.last is not None:
             return  # the connection's end, after what ended it
+        self._hung_up = self._hung_up + 1 if self._login and "disconnected" in str(found) else 0
+        if self._hung_up >= HANG_UPS:
+            # the answer that says why and the end of the connection come at once, and the client may see but the end
+            found = SaslAuthenticationFailedError()
         self.last = found
         self._final = isinstance(explained(found, self._name), (LogRefused, LogInsecure)) and "EOF" not in str(found)
         if self._final:

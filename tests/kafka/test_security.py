@@ -16,7 +16,8 @@ from stream.transports.errors import LogError, LogInsecure, LogRefused, LogUnrea
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_log import KafkaLog
 from stream.transports.records import Append
-from tests.cli.running import tierline
+from tests.cli.filling import write_profile
+from tests.cli.running import start, tierline
 from tests.kafka.cluster import EVERY, Cluster
 from tests.kafka.places import make_topic
 
@@ -157,6 +158,21 @@ def _commands(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, *
         monkeypatch.setenv(name, value)
     calls = calls or (["doctor"], ["doctor", "--json"], ["topics", "check"], ["accounts"], ["send", "/dev/null"])
     return "".join(ran.out + ran.err for ran in (tierline(*call) for call in calls))
+
+
+def test_a_worker_that_is_refused(secure_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tierline run` with a wrong password ends at its start with one message, exit 1; the password is not in it."""
+    write_profile(tmp_path / "profiles")
+    environment = {**secure_cluster.environment("tls-plain"), "TIERLINE_KAFKA_PASSWORD": WRONG}
+    for name, value in {**environment, "TIERLINE_PROFILES": str(tmp_path / "profiles")}.items():
+        monkeypatch.setenv(name, value)
+    with start("run", "--verbose", "--web-port", 0) as process:
+        out, err = process.communicate(timeout=60)
+    told = (out + err).decode()
+    assert process.returncode == 1, told
+    assert "the login was refused" in told
+    assert WRONG not in told
+    assert "Traceback" not in told
 
 
 def test_a_login_in_the_clear_is_warned_of(secure_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     for wrong in (
         {**LOGIN, "TIERLINE_PARTITIONS": "many"},
         {**LOGIN, "TIERLINE_KAFKA_SASL": "none"},
+        {**LOGIN, "TIERLINE_KAFKA_PASSWORD": ""},
         {**LOGIN, "TIERLINE_KAFKA_SASL": "x"},
         {"TIERLINE_BROKER": f"kafka://me:{SECRET}@host:9092"},
         {**LOGIN, "TIERLINE_KAFKA_PASSWORD_FILE": "x"},
