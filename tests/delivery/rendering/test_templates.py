@@ -140,6 +140,15 @@ def test_output_is_bounded() -> None:
         Renderer(InboxLayout(), {"text": source}).check(samples())
 
 
+def test_the_longest_template_is_quick() -> None:
+    """As many nested loops as fit in a template, over the longest values: still well below a second."""
+    source = "{% for a in why %}{% for b in why %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}" * 180
+    renderer = Renderer(InboxLayout(), {"text": source})
+    began = time.thread_time()
+    assert renderer.render(up(trigger={"summary": "x y" * 200})).note is None
+    assert time.thread_time() - began < 2
+
+
 def test_nothing_is_shared_between_renderings() -> None:
     """A template cannot change what the next message sees."""
     sandbox = Sandbox(str, lambda url, words: f"{url}{words}")
