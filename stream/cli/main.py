@@ -18,6 +18,7 @@ COMMANDS = {
     "accounts": "Who is in which tier now.",
     "explain": "Why an account scores what it scores, what changed it, what is missing, when it cools.",
     "profile": "Check and show profiles.",
+    "alerts": "Who is told of which tier changes: run, try on history, list, retry, snooze.",
     "rejected": "Records that could not be used: list, show, mend and send again.",
     "topics": "On Kafka: make the topics of this installation, or check those that are there.",
     "migrate": "Move an installation to another log: a file to Kafka, or back.",

@@ -14,8 +14,11 @@ from stream.settings import load_settings
 @click.option("--profiles", type=click.Path(path_type=Path), help="Directory of profiles (TIERLINE_PROFILES).")
 @click.option("--broker", help="Where the log is: sqlite:///file or kafka://host:9092 (TIERLINE_BROKER).")
 @click.option("--web-port", type=int, help="Port of /metrics, /healthz, /readyz (TIERLINE_WEB_PORT).")
+@click.option("--routes", type=click.Path(path_type=Path), help="File of alert routes (TIERLINE_ROUTES).")
 @click.option("-v", "--verbose", is_flag=True, help="Log what the runtime does, too.")
-def command(profiles: Path | None, broker: str | None, web_port: int | None, *, verbose: bool) -> None:
+def command(
+    profiles: Path | None, broker: str | None, web_port: int | None, routes: Path | None, *, verbose: bool
+) -> None:
     """Serve: read signals, keep scores, emit tier changes. Stops on SIGTERM or Ctrl-C, finishing what it holds.
 
     The profiles in the directory are brought into force at the start. Exit codes: 0 stopped, 1 could not start.
@@ -23,6 +26,13 @@ def command(profiles: Path | None, broker: str | None, web_port: int | None, *, 
     from stream.profiles import load_profiles
     from stream.worker import serve
 
+    log_to_people(verbose=verbose)
+    settings = load_settings(profiles=profiles, broker=broker, web_port=web_port, routes=routes)
+    serve(settings, load_profiles(settings.profiles))
+
+
+def log_to_people(*, verbose: bool) -> None:
+    """Our own sentences on standard error; what the runtime does only where it is asked for, or is a warning."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
@@ -31,5 +41,3 @@ def command(profiles: Path | None, broker: str | None, web_port: int | None, *, 
     if not verbose:  # a warning for each heartbeat while others finish what they hold: it is no trouble
         coordinator = logging.getLogger("aiokafka.consumer.group_coordinator")
         coordinator.addFilter(lambda record: "it is rebalancing" not in record.getMessage())
-    settings = load_settings(profiles=profiles, broker=broker, web_port=web_port)
-    serve(settings, load_profiles(settings.profiles))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -73,10 +74,13 @@ def _signature(path: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def load_routes(path: Path, settings: Settings, environment: Mapping[str, str] | None = None) -> LoadedRoutes:
+def load_routes(
+    path: Path, settings: Settings, environment: Mapping[str, str] | None = None, *, pretend: bool = False
+) -> LoadedRoutes:
     """The file at `path`. Raises RoutesErrors with all its faults, each with its line; no secret is in them.
 
     `environment`: where the secrets are that the file names; by default, that of the process. Nothing is sent.
+    `pretend`: look for no secret, and allow every way, since nothing will be.
     """
     file = str(path)
     source = _read(file, path)
@@ -88,9 +92,9 @@ def load_routes(path: Path, settings: Settings, environment: Mapping[str, str] |
     channels: dict[str, Channel] = {}
     try:
         channels = build_channels(
-            source.value["channels"],
+            _pretended(source.value["channels"]) if pretend else source.value["channels"],
             os.environ if environment is None else environment,
-            Outbound(http=settings.alerts_in_clear, allow=networks(settings.alerts_allow)),
+            Outbound(http=settings.alerts_in_clear or pretend, allow=networks(settings.alerts_allow)),
             folder=path.parent,
         )
     except ChannelsInvalid as error:
@@ -98,6 +102,29 @@ def load_routes(path: Path, settings: Settings, environment: Mapping[str, str] |
     if faults:
         raise _errors(file, source, faults)
     return LoadedRoutes(path, source.value, compile_routes(valid), channels)
+
+
+def load_to_try(path: Path, settings: Settings) -> LoadedRoutes:
+    """The file for a rehearsal: its channels render, but have no secrets and reach nobody. Raises RoutesErrors."""
+    return load_routes(path, settings, _PRETENDED, pretend=True)
+
+
+_PRETENDED = {"URL": "https://example.com/pretended", "KEY": "whsec_" + base64.b64encode(bytes(32)).decode()}
+
+
+def _pretended(channels: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Channels with pretended secrets in place of theirs."""
+    secret = {"webhook": "URL", "url": "URL", "token": "KEY", "password": "KEY"}
+    found = {}
+    for name, channel in channels.items():
+        written = dict(channel)
+        for member, kind in secret.items():
+            if isinstance(written.get(member), dict):
+                written[member] = {"env": kind}
+        if "keys" in written:
+            written["keys"] = [{"env": "KEY"}]
+        found[name] = written
+    return found
 
 
 def _read(file: str, path: Path) -> Document:
