@@ -22,7 +22,8 @@ from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_consumer import FETCH_BYTES, KafkaConsumer
 from stream.transports.kafka_headers_async import tolerate
 from stream.transports.kafka_producer import KafkaProducer
-from stream.transports.kafka_writer import Lost, Producer, Writers
+from stream.transports.kafka_sending import Producer
+from stream.transports.kafka_writer import Lost, Writers
 from stream.transports.records import Append, partition_for
 
 SCHEME = "kafkabatches"
@@ -87,7 +88,7 @@ class KafkaTransport(base.Transport):
         """See ``CommitsBatches``."""
         await self.client()
         try:
-            return await cast(Producer, self._plain).send_all(appends)
+            return await asyncio.shield(cast(Producer, self._plain).send_all(appends))
         except KafkaError as error:
             raise LogUnavailable(f"the brokers did not take a record ({type(error).__name__}: {error}).") from error
 

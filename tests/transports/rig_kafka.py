@@ -31,7 +31,7 @@ class KafkaRig:
         self.prefix = f"t{uuid.uuid4().hex[:8]}."
         self.log = KafkaLog(Connection((server,)), group=self.name("rig"))
         self._topics: dict[str, bool] = {}
-        self._server = server
+        self.server = server
 
     def name(self, topic: str) -> str:
         return self.prefix + topic
@@ -71,7 +71,7 @@ class KafkaRig:
     def compact(self) -> None:
         places = [(name, at) for name, compact in self._topics.items() if compact for at in (0, 1)]
         time.sleep(0.06)
-        with_marker(self._server, self.name("compacting"), places)  # begins segments, which gives the others free
+        with_marker(self.server, self.name("compacting"), places)  # begins segments, which gives the others free
         deadline = time.monotonic() + 20
         while not all(self._clean(*place) for place in places):
             assert time.monotonic() < deadline, "nothing was compacted"

@@ -1,0 +1,139 @@
+"""A producer as the transport needs it: on a client that others use, too, and whole batches of records at a time."""
+
+# ruff: noqa: SLF001  aiokafka gives every producer a client of its own; tests/kafka/test_client_pins.py pins the names
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from stream.transports.records import Append
+from stream.transports.steps import passed
+
+BATCH_BYTES = 900_000
+"""Of a record batch, before it is sent and the next begun; one larger record has a batch of its own."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of one record, as far as this client is concerned: the topic's own limit is the broker's to tell."""
+TRANSACTION_TIMEOUT = 30.0
+"""Seconds after which the brokers end a transaction whose worker is gone and whose partition nobody took over."""
+BACKOFF = 0.02
+"""Seconds between two tries of a request. A transaction's markers are mostly written within one or two."""
+PARTING = 2.0
+"""Seconds that a request under way may take when its producer ends."""
+SEQUENCES = 2**31 - 1
+"""After this sequence number comes 0; the client goes on with negative ones."""
+
+
+class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no types
+    """A producer on a client that it does not own."""
+
+    def __init__(self, client: AIOKafkaClient, transactional_id: str | None, **options: Any) -> None:
+        super().__init__(
+            bootstrap_servers=client._bootstrap_servers,
+            transactional_id=transactional_id,
+            enable_idempotence=True,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MOST_BYTES,
+            transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
+            retry_backoff_ms=int(BACKOFF * 1000),
+            **options,
+        )
+        self.client = self._sender.client = client
+        self._metadata = self._message_accumulator._cluster = client.cluster
+        self._sending = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Gets a producer id; with a transactional id, ends and fences whoever had it."""
+        await self._sender.start()
+
+    async def stop(self) -> None:
+        """Ends now: what is under way fails, for whoever waits for it."""
+        self._closed = True
+        task = self._sender.sender_task
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=PARTING)
+        ended = ProducerClosed()
+        self._message_accumulator.fail_all(ended)
+        manager = self._txn_manager
+        if manager._transaction_waiter is not None:
+            if not manager.is_fatal_error():
+                manager.fatal_error(ended)
+            manager._transaction_waiter.add_done_callback(_looked_at)
+
+    async def send_all(self, appends: Sequence[Append]) -> list[int]:
+        """Sends records, each partition's in order, and returns their offsets once all are acknowledged.
+
+        Raises what befell the first that was refused, once nothing of the others is under way any more.
+        """
+        places: dict[TP, list[int]] = {}
+        for at, append in enumerate(appends):
+            places.setdefault(TP(append.topic, append.partition), []).append(at)
+        offsets = [-1] * len(appends)
+        async with self._sending:
+            sending = (self._send_to(tp, at, appends, offsets) for tp, at in places.items())
+            for ended in await asyncio.gather(*sending, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended
+        return offsets
+
+    async def _send_to(self, tp: TP, places: list[int], appends: Sequence[Append], offsets: list[int]) -> None:
+        """The client counts sequence numbers of refused records, too; the brokers would wait for them for ever."""
+        numbers, place = self._txn_manager._sequence_numbers, TopicPartition(*tp)
+        number = stored = numbers[place]  # until every send has ended nobody else changes it
+        sent: list[tuple[list[int], asyncio.Future[Any]]] = []
+        unsent: list[Exception] = []
+        refused: list[Exception] = []
+        try:
+            for within, batch in self._batches(places, appends):
+                sent.append((within, await self._send(batch, tp)))
+            passed("sent")
+        except (KafkaError, AssertionError) as error:  # asserted is that the partition exists
+            unsent = [error]
+        for within, future in sent:
+            number += len(within)
+            try:
+                first = (await future).offset
+            except KafkaError as error:
+                refused.append(error)
+                continue
+            stored = number
+            for at in within:
+                offsets[at] = first
+                first += 1
+        numbers[place] = stored & SEQUENCES
+        if refused or unsent:
+            raise (refused + unsent)[0]
+
+    def _batches(self, places: list[int], appends: Sequence[Append]) -> Iterator[tuple[list[int], Any]]:
+        batch, within = self.create_batch(), list[int]()
+        for at in places:
+            if not self._put(batch, appends[at]):
+                yield within, batch
+                batch, within = self.create_batch(), []
+                self._put(batch, appends[at])
+            within.append(at)
+        yield within, batch
+
+    async def _send(self, batch: Any, tp: TP) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = await self.send_batch(batch, tp.topic, partition=tp.partition)
+        future.add_done_callback(_looked_at)  # where one fails, the others are not awaited any more
+        return future
+
+    def _put(self, batch: Any, append: Append) -> bool:
+        headers = list(append.headers)
+        done = batch.append(key=append.key, value=append.value, timestamp=append.timestamp_ms, headers=headers)
+        return done is not None
+
+
+def _looked_at(future: asyncio.Future[Any]) -> None:
+    """Has asyncio not complain of a failure that nobody awaits."""
+    if not future.cancelled():
+        future.exception()
