@@ -21,7 +21,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, cast
 import faust
 from faust.transport.conductor import Conductor
 from faust.types import TP, EventT, TopicT
-from faust.types.tuples import Message
+from faust.types.tuples import ConsumerMessage, Message
 
 from stream.transports.records import Append, Record
 
@@ -56,6 +56,19 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {self.tp.topic}/{self.tp.partition} {self.start}..{self.end - 1} of {len(self.records)}>"
+
+
+def message_of(batch: Batch, generation: int) -> ConsumerMessage:
+    """The one Faust message that carries a batch."""
+    last = batch.records[-1]
+    message = ConsumerMessage(
+        *batch.tp, last.offset, last.timestamp_ms / 1000, 1, None, None, cast("Any", batch), None, 0, 0, batch.tp,
+        generation_id=generation,
+    )  # fmt: skip
+    # Ours, beside one reference a channel: so neither the loop's end nor an exception acknowledges the batch.
+    message.refcount = 1
+    batch.message = message
+    return message
 
 
 class StaleBatch(Exception):

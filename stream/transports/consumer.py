@@ -13,7 +13,14 @@ from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 from mode.utils.futures import notify
 
-from stream.transports.batching import Batch, BatchAbandoned, BatchingConductor, CommitsBatches, StaleBatch
+from stream.transports.batching import (
+    Batch,
+    BatchAbandoned,
+    BatchingConductor,
+    CommitsBatches,
+    StaleBatch,
+    message_of,
+)
 from stream.transports.records import Record
 from stream.transports.recovery import BatchRecovery
 
@@ -57,8 +64,7 @@ class BatchingConsumer(Consumer):
             if not self.app.should_stop:
                 raise
         except Exception as error:
-            # The fetcher would end in silence, and the worker idle on.
-            self.log.exception("Reading stopped")
+            self.log.exception("Reading stopped")  # else the fetcher would end in silence, and the worker idle on
             await self.app.crash(error)
             raise
 
@@ -121,17 +127,8 @@ class BatchingConsumer(Consumer):
 
     def _batch_message(self, tp: TP, records: Sequence[Record], generation: int) -> ConsumerMessage:
         batch = Batch(tp, records)
-        last = records[-1]
-        message = ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000, 1, None, None, cast("Any", batch),
-            None, 0, 0, tp,
-            generation_id=generation,
-        )  # fmt: skip
-        # Ours, beside one reference a channel: so neither the loop's end nor an exception acknowledges the batch.
-        message.refcount = 1
-        batch.message = message
-        self._open[tp][last.offset] = batch
-        return message
+        self._open[tp][batch.end - 1] = batch
+        return message_of(batch, generation)
 
     def _to_message(self, tp: TP, record: Record) -> ConsumerMessage:
         return ConsumerMessage(
@@ -251,6 +248,11 @@ class BatchingConsumer(Consumer):
         await super().perform_seek()
         self._sought(tps)
 
+    @property
+    def unsought(self) -> bool:
+        """Whether nobody has said yet from where to read some partition that agents wait for."""
+        return any(not self._is_changelog_tp(tp) for tp in self._unsought & self.assignment())
+
     def _sought(self, tps: Iterable[TP]) -> None:
         self._unsought.difference_update(tps)
         self._wake.set()
@@ -296,6 +298,3 @@ class BatchingConsumer(Consumer):
         if self._unacked_messages:
             self.log.warning("Not waiting any longer for %s; it will be delivered again.", list(self._unacked_messages))
         await self.commit_and_end_transactions()
-
-    def _positions_to_commit(self, offsets: Mapping[TP, int]) -> dict[tuple[str, str, int], int]:
-        return {(self.app.conf.id, tp.topic, tp.partition): offset for tp, offset in offsets.items()}

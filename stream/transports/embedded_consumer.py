@@ -19,7 +19,7 @@ from mode.utils.times import Seconds
 from stream.transports.consumer import BatchingConsumer
 from stream.transports.embedded_producer import EmbeddedProducer
 from stream.transports.errors import LogBusy, LogFull
-from stream.transports.log import EmbeddedLog
+from stream.transports.log import EmbeddedLog, Place
 from stream.transports.records import Record, partition_for
 
 if typing.TYPE_CHECKING:
@@ -188,6 +188,9 @@ class EmbeddedConsumer(BatchingConsumer):
             return False
         self._owed = {tp: offset for tp, offset in self._owed.items() if owed.get(tp) != offset}
         return True
+
+    def _positions_to_commit(self, offsets: Mapping[TP, int]) -> dict[Place, int]:
+        return {(self.app.conf.id, tp.topic, tp.partition): offset for tp, offset in offsets.items()}
 
     def highwater(self, tp: TP) -> int:
         """The offset that the next record gets, as last seen."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.app.base import App
 from faust.tables.base import Collection
 from faust.tables.manager import TableManager
@@ -23,6 +23,7 @@ from faust.types import TP
 from faust.types.tuples import Message
 from mode import Service
 
+from stream.transports.errors import LogError
 from stream.transports.records import Record
 from stream.transports.rows import RowStore
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tierline")
 """Operators follow a long recovery there: what the runtime logs is shown with --verbose only."""
+
+RETRY = 1.0
+"""Seconds before a recovery that the brokers did not let go on is begun again."""
 
 
 class BatchRecovery(Recovery):
@@ -53,10 +57,16 @@ class BatchRecovery(Recovery):
                 await self._wait(self._recover())
                 self.seconds = monotonic() - began
                 await self.on_recovery_completed(generation)
+                while self._unsought():  # Faust goes on where looking up the positions takes too long
+                    await self._wait(cast("BatchingConsumer", self.app.consumer).perform_seek())
             except (RebalanceAgain, IllegalStateError):
                 continue  # assigned anew meanwhile: what was restored stays, the rest follows
             except ServiceStopped:
                 break
+            except (KafkaError, LogError) as error:
+                log.warning("recovery cannot go on yet, and is tried again: %s", error or repr(error))
+                await self.sleep(RETRY)
+                self.signal_recovery_start.set()
             except Exception as error:
                 if self.app.should_stop:
                     break
@@ -67,6 +77,9 @@ class BatchRecovery(Recovery):
     @Service.task
     async def _slurp_changelogs(self) -> None:
         """Nothing: no changelog record comes as an event here."""
+
+    def _unsought(self) -> bool:
+        return cast("BatchingConsumer", self.app.consumer).unsought and not self.should_stop
 
     async def _recover(self) -> None:
         consumer = cast("BatchingConsumer", self.app.consumer)
