@@ -4,52 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
-
-import pytest
+from collections.abc import Callable
 
 from schemas.times import format_time
 from stream.transports.records import Append, partition_for
-from tests.worker.conftest import Install, install
 from tests.worker.processes import Installation
 
+from .looking import said, wait_for
 from .sink import Sink
-
-__all__ = ["install"]
-
-PROFILE = """
-profile: quick
-version: 1
-groups: [{name: timing, criteria: [{id: funding, signal: funding_round, points: 60, decay: {window: 30d}}]}]
-tiers: [{name: hot, enter: 50}, {name: cold}]
-"""
-KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    made = Sink()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def alerting(install: Install, sink: Sink, tmp_path: Path) -> Callable[..., Installation]:
-    """Makes an installation with these routes."""
-
-    def make(routes: str, **settings: Any) -> Installation:
-        (tmp_path / "key").write_text(KEY)
-        path = tmp_path / "alerts.yaml"
-        path.write_text(
-            f"channels: {{hook: {{kind: webhook, url: '{sink.url}', keys: [{{file: key}}]}}}}\n" + routes
-        )
-        return install(
-            PROFILE, routes=path, alerts_in_clear=True, alerts_allow="127.0.0.1", **{"partitions": 2, **settings}
-        )
-
-    return make
 
 
 def funding(installation: Installation, *accounts: str, at: int | None = None) -> None:
@@ -66,18 +28,6 @@ def funding(installation: Installation, *accounts: str, at: int | None = None) -
         appends.append(Append(installation.settings.topic("signals"), partition, key, json.dumps(event).encode()))
     with installation.log() as log:
         log.append(appends)
-
-
-def wait_for(what: Callable[[], bool], installation: Installation, seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, installation.output.read_text()[-4000:]
-        time.sleep(0.05)
-
-
-def said(installation: Installation, type_: str) -> list[dict[str, Any]]:
-    """What is on `alerts`, of one type."""
-    return [one["data"] for one in installation.documents("alerts") if one["type"] == f"tierline.alert.{type_}"]
 
 
 ROUTES = "routes: [{route: hot, tiers: [hot], to: [hook]}]\n"

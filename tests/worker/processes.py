@@ -31,6 +31,8 @@ class Installation:
 
     run: tuple[str, ...] = tuple(RUN)
     """The command of the product."""
+    app: tuple[str, ...] = ("run",)
+    """What it runs as the worker."""
 
     def __init__(
         self, folder: Path, profiles: Path, *, where: Mapping[str, str] | None = None, **settings: Any
@@ -73,7 +75,7 @@ class Installation:
         """Start the worker; ``wait`` until it is ready."""
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [*self.run, "run"], env=self.environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder
+                [*self.run, *self.app], env=self.environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder
             )
         if wait:
             self.wait_ready()
