@@ -28,7 +28,7 @@ from stream.settings import Settings
 from stream.transports.batching import Batch, StaleBatch
 from stream.transports.errors import LogError
 from stream.transports.records import Append
-from stream.transports.rows import RowStore
+from stream.transports.rows import RowsClosed, RowStore
 from stream.transports.steps import passed
 from stream.web.health import Health
 from stream.wire import encode_mark
@@ -173,7 +173,8 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._works.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, RowsClosed):
             log.critical("a batch could not be worked through", exc_info=error)
             self._start(self.app.crash(error))
 
@@ -195,6 +196,8 @@ class Worker:
             shard = self._take_up(partition)
             try:
                 work = shard.rescore(RESCORED_AT_ONCE, now) or shard.flush(now)
+            except RowsClosed:
+                return
             except Exception:  # a fault of ours in some account: what comes in is scored all the same
                 log.exception("partition %d: rescoring or publishing failed; tried again in a minute", partition)
                 self._resting[partition] = now + REST
@@ -227,7 +230,11 @@ class Worker:
             return False
         changelog = self.settings.topic(ACCOUNT_STATE)
         written = [at for at, append in zip(offsets, work.appends, strict=True) if append.topic == changelog]
-        shard.committed(work, _now(), max(written) + 1 if written else None)
+        try:
+            shard.committed(work, _now(), max(written) + 1 if written else None)
+        except RowsClosed:  # we are stopping, or it moves: whoever has it next reads it from the changelog
+            self._drop(shard)
+            return False
         passed("stored")
         tell(work)
         return True

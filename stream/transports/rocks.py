@@ -12,11 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DbClosedError,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteOptions,
+)
 
 from stream.transports.errors import LogFull, RowsInUse
 from stream.transports.records import Record
-from stream.transports.rows import Rows, RowStore
+from stream.transports.rows import Rows, RowsClosed, RowStore
 
 END = b"\xff\xffend"
 """Where the changelog offset is kept; no key of ours begins so."""
@@ -65,7 +74,10 @@ class RocksRows:
 
     def get(self, key: bytes, /) -> bytes | None:
         """See ``Rows``."""
-        return cast("bytes | None", self._db.get(key))
+        try:
+            return cast("bytes | None", self._db.get(key))
+        except DbClosedError as error:
+            raise RowsClosed(self.path) from error
 
     def __getitem__(self, key: bytes) -> bytes:
         found = self.get(key)
@@ -96,6 +108,8 @@ class RocksRows:
             batch.put(END, b"%d %f" % (end, time.time()))
         try:
             self._db.write(batch, self._lazily)
+        except DbClosedError as error:
+            raise RowsClosed(self.path) from error
         except Exception as error:
             raise LogFull(f"{self.path}: rows cannot be written ({error}). Free space on this volume.") from error
 

@@ -17,8 +17,15 @@ from faust.types import TP, CollectionT
 from stream.transports.records import Record
 
 
+class RowsClosed(Exception):
+    """The partition was given up meanwhile: what is read or written of it here no longer counts."""
+
+
 class Rows(Protocol):
-    """The rows of one partition. Only ``write``, ``restore`` and ``reset`` change them."""
+    """The rows of one partition. Only ``write``, ``restore`` and ``reset`` change them.
+
+    After ``close`` any of it may raise RowsClosed.
+    """
 
     end: int | None
     """The changelog offset up to which everything is in; None before anything is."""
