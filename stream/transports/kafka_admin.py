@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import NoError, TopicAlreadyExistsError, for_code
@@ -11,13 +13,16 @@ from kafka.errors import NoError, TopicAlreadyExistsError, for_code
 from schemas.topics import MOST_MESSAGE_BYTES, SIGNALS, TOPICS, Topic
 from stream.settings import Settings
 from stream.topology import partitions_of
-from stream.transports.errors import LogError
+from stream.transports.errors import LogError, LogUnavailable
 from stream.transports.kafka_errors import explained, translated
 from stream.transports.kafka_log import KafkaLog
 
 SAFE = 3
 """Copies of a topic from which on two of them have to have a record before it counts as written."""
 IN_SYNC = 2
+SETTLING = 50
+"""Tenths of a second until all brokers should know of a new topic."""
+T = TypeVar("T")
 _ALWAYS = 1 << 63
 
 
@@ -70,7 +75,12 @@ def _tighten(log: KafkaLog, topics: list[str]) -> None:
     many = [topic for topic, copies in _replication(log, topics).items() if copies >= SAFE]
     if many:
         changes = [ConfigResource(ConfigResourceType.TOPIC, topic, _in_sync(SAFE)) for topic in many]
-        log.clients.admin().alter_configs(changes)
+        # not looked up beforehand: the broker that is asked may not know of the new topics yet
+        told = log.clients.ask(lambda admin: admin.alter_configs(changes, raise_on_unknown=False))["topic"]
+        failed = {topic: said for topic, said in told.items() if said != "OK"}
+        if failed:
+            topic, said = next(iter(failed.items()))
+            raise LogError(f"{log.name}: min.insync.replicas of topic {topic!r} cannot be set: {said}.")
 
 
 def _in_sync(replication: int | None) -> dict[str, str]:
@@ -109,14 +119,35 @@ def check_topics(log: KafkaLog, settings: Settings) -> list[Difference]:
 
 def _replication(log: KafkaLog, topics: list[str]) -> dict[str, int]:
     """The fewest copies that any partition of each topic has."""
-    described = log.clients.ask(lambda admin: admin.describe_topics(topics))
-    return {one["name"]: min(len(part["replica_nodes"]) for part in one["partitions"]) for one in described}
+
+    def ask() -> dict[str, int]:
+        described = log.clients.ask(lambda admin: admin.describe_topics(topics))
+        return {
+            one["name"]: min((len(at["replica_nodes"]) for at in one["partitions"]), default=0) for one in described
+        }
+
+    return _settled(log, topics, ask)
 
 
 def _configs(log: KafkaLog, topics: list[str]) -> dict[str, dict[str, str]]:
     asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
-    told = log.clients.ask(lambda admin: admin.describe_configs(asked, config_filter="all"))["topic"]
-    return {topic: {name: str(one["value"]) for name, one in told[topic].items()} for topic in topics}
+
+    def ask() -> dict[str, dict[str, str]]:
+        told = log.clients.ask(lambda admin: admin.describe_configs(asked, config_filter="all"))["topic"]
+        return {topic: {name: str(one["value"]) for name, one in told.get(topic, {}).items()} for topic in topics}
+
+    return _settled(log, topics, ask)
+
+
+def _settled(log: KafkaLog, topics: list[str], ask: Callable[[], dict[str, T]]) -> dict[str, T]:
+    """The answer once it has something of every topic: of new ones each broker learns in its own time."""
+    for _ in range(SETTLING):
+        found = ask()
+        if all(found.get(topic) for topic in topics):
+            return found
+        time.sleep(0.1)
+    unknown = next(topic for topic in topics if not found.get(topic))
+    raise LogUnavailable(f"{log.name}: a broker knows nothing of topic {unknown!r}. Try again in a moment.")
 
 
 def _counted(topic: str, wanted: int, found: int) -> Iterator[Difference]:

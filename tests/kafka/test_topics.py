@@ -33,7 +33,7 @@ def alter(settings: Settings, topic: str, **configs: str) -> None:
     name = settings.topic(topic)
     with kafka_log(settings) as log:
         admin = log.clients.admin()
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, said)])
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, said)], raise_on_unknown=False)
 
         def seen() -> bool:
             asked = [ConfigResource(ConfigResourceType.TOPIC, name)]
