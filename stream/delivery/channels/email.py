@@ -135,6 +135,7 @@ def _why(error: BaseException) -> str:
     for cause in (error, error.__cause__, error.__context__):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not to be trusted ({cause.verify_message})"
-    if isinstance(error, errors.SMTPNotSupported):
-        return "it offers no STARTTLS, or no login (check security, user and port of the channel)"
+    if type(error) is errors.SMTPException or isinstance(error, errors.SMTPNotSupported):
+        # the library's own words: no STARTTLS, no login
+        return f"{one_line(error, 120).rstrip('.')} (check security, port and user of the channel)"
     return f"broke off ({type(error).__name__})" if not isinstance(error, OSError) else one_line(error, 120)

@@ -74,7 +74,8 @@ class Maker:
             },
             "inbox": {"kind": "inbox", "folder": "inbox"},
         }  # fmt: skip
-        config = configs[kind] | {"timeout": timeout} | more
+        given = configs[kind] | {"timeout": timeout} | more
+        config = {name: value for name, value in given.items() if value is not None}
         channel = build_channels(
             {kind: config}, environment, outbound, folder=self.folder, clock=lambda: 1_767_225_600.0,
             tls=self.trust.client,

@@ -34,7 +34,7 @@ class Mailbox:
         def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, login: Any) -> AuthResult:
             assert isinstance(login, LoginPassword)
             self.logins.append(login.login.decode())
-            return AuthResult(success=login.password.decode() == PASSWORD)
+            return AuthResult(success=login.password.decode() == PASSWORD, handled=False)
 
         def make() -> SMTP:
             given: dict[str, Any] = {"auth_required": security != "plain", "authenticator": authenticate}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import logging
 import socket
 import time
@@ -141,6 +142,7 @@ WEB_FAULTS: dict[str, HttpFault] = {
     "429": (web.says(429, b"slow down"), again()),
     "429, seconds": (web.says(429, retry_after="7"), again(7_000)),
     "429, a date": (web.says(429, retry_after=formatdate(NOW + 90, usegmt=True)), again(90_000)),
+    "429, a date without a zone": (web.says(429, retry_after="Thu, 01 Jan 2026 00:01:30 -0000"), again(90_000)),
     "429, a date gone by": (web.says(429, retry_after=formatdate(NOW - 90, usegmt=True)), again(0)),
     "429, a year": (web.says(429, retry_after="31536000"), again(86_400_000)),
     "429, nonsense": (web.says(429, retry_after="soon \u00e9"), again()),
@@ -192,6 +194,68 @@ async def test_faults_over_smtp(fault: str, make: Maker) -> None:
         outcome = await attempt(make("email", far.port, timeout=SHORT))
         assert isinstance(outcome, TryAgain), outcome
         assert far.connections == 1
+
+
+async def test_no_letter_in_the_clear(make: Maker, trust: Trust) -> None:
+    """A server that offers no STARTTLS gets nothing, even one that would take it without a login."""
+    async with posted(trust, security="plain") as box:
+        outcome = await attempt(make("email", box.port, user=None, password=None))
+        assert isinstance(outcome, TryAgain)
+        assert "STARTTLS extension not supported by server (check security" in outcome.reason
+        assert not box.letters
+
+
+async def test_a_mail_server_that_knows_another_password(make: Maker, trust: Trust) -> None:
+    """A refused login is worth another attempt once somebody has mended it, and says what to look at."""
+    async with posted(trust) as box:
+        outcome = await attempt(make("email", box.port, user="somebody-else", password={"env": "TOKEN"}))
+        assert isinstance(outcome, TryAgain)
+        assert "refused the login: 535" in outcome.reason
+        assert not box.letters
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"ok": false, "error": "invalid_blocks"}', Refused("Slack says invalid_blocks")),
+        (b'{"ok": false, "error": "not_in_channel"}', TryAgain("Slack says not_in_channel")),
+        (b'{"ok": false, "error": "ratelimited"}', TryAgain("Slack says ratelimited")),
+        (b'{"ok": "yes"}', Refused("Slack says unknown error")),
+        (b"<html>login</html>", TryAgain("HTTP 200, and no answer that Slack would give")),
+        (b"[]", TryAgain("HTTP 200, and no answer that Slack would give")),
+        (b"", TryAgain("HTTP 200, and no answer that Slack would give")),
+    ],
+)
+async def test_what_slack_tells_a_bot(body: bytes, expected: Outcome, make: Maker, trust: Trust) -> None:
+    """Slack says no with 200: what the message is at fault for is parked, all else tried again."""
+    async with served(trust, web.says(200, body, content_type="application/json")) as far:
+        assert await attempt(make("slack-bot", far.port)) == expected
+
+
+async def test_what_a_bot_posts(make: Maker, trust: Trust) -> None:
+    """To the channel of the configuration or of the alert, with its token, and an id that stays."""
+    async with served(trust, GOOD["slack-bot"]) as far:
+        channel = make("slack-bot", far.port)
+        for recipient in (None, "U012AB3CD"):
+            assert isinstance(await channel.deliver(replace(alert(), recipient=recipient)), Delivered)
+        bodies = [json.loads(request.body) for request in far.requests]
+        assert [body["channel"] for body in bodies] == ["#sales", "U012AB3CD"]
+        assert {body["metadata"]["event_payload"]["id"][:4] for body in bodies} == {"msg_"}
+        assert far.requests[0].line == "POST /api/chat.postMessage HTTP/1.1"
+        assert far.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_page_in_place_of_slack(make: Maker, trust: Trust) -> None:
+    """200 from something that is not Slack (a proxy's login page) is no delivery."""
+    async with served(trust, web.says(200, b"<html>please log in</html>")) as far:
+        assert isinstance(await attempt(make("slack", far.port)), TryAgain)
+
+
+async def test_a_gateway_that_says_yes_and_means_no(make: Maker, trust: Trust) -> None:
+    """A gateway of Teams may answer 200 with a failure in words."""
+    said = b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"
+    async with served(trust, web.says(200, said)) as far:
+        assert isinstance(await attempt(make("teams", far.port)), TryAgain)
 
 
 @pytest.mark.parametrize(
