@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from stream.cli.seldom import Seldom
 from stream.settings import load_settings
 
 
@@ -36,6 +37,8 @@ def log_to_people(*, verbose: bool) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom("aiokafka"))
     for name in ("faust", "mode", "aiohttp", "aiokafka", "kafka", "stream"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
     if not verbose:  # a warning for each heartbeat while others finish what they hold: it is no trouble
