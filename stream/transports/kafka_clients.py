@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ from stream.transports.errors import LogClosed, LogInsecure, LogRefused
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_errors import explained
 from stream.transports.kafka_headers import tolerate
+from stream.transports.records import Append
 
 # its errors are raised and explained here, and its settings, passwords among them, are not to be logged at all
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -219,6 +220,23 @@ class _Heard(logging.Filter):
         for client in self._clients:
             with suppress(Exception):
                 client.close()
+
+
+def sent(producer: Any, records: Sequence[Append], seconds: float) -> list[int]:
+    """Sends the records and waits until all are acknowledged; raises what befell the first that is not."""
+    futures = [
+        producer.send(
+            record.topic,
+            partition=record.partition,
+            key=record.key,
+            value=record.value,
+            headers=list(record.headers),
+            timestamp_ms=record.timestamp_ms,
+        )
+        for record in records
+    ]
+    producer.flush(seconds)
+    return [int(future.get(timeout=seconds).offset) for future in futures]
 
 
 def close(client: Any) -> None:

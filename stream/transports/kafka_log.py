@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 
 from stream.holding import Holder
 from stream.transports.errors import Fenced, UnknownTopic
-from stream.transports.kafka_clients import Clients, close
+from stream.transports.kafka_clients import Clients, close, sent
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_errors import translated
 from stream.transports.kafka_hold import KafkaHold, holder
@@ -283,20 +283,3 @@ class KafkaLog:
         while offset < upto and (records := self.read(topic, partition, offset, AT_ONCE)):
             offset = records[-1].offset + 1
             yield from (record for record in records if record.offset < upto)
-
-
-def sent(producer: Any, records: Sequence[Append], seconds: float) -> list[int]:
-    """Sends the records and waits until all are acknowledged; raises what befell the first that is not."""
-    futures = [
-        producer.send(
-            record.topic,
-            partition=record.partition,
-            key=record.key,
-            value=record.value,
-            headers=list(record.headers),
-            timestamp_ms=record.timestamp_ms,
-        )
-        for record in records
-    ]
-    producer.flush(seconds)
-    return [int(future.get(timeout=seconds).offset) for future in futures]
