@@ -18,7 +18,8 @@ from rich.console import Console
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_SCORES, REJECTED, SIGNALS, TIER_CHANGES
 from stream.demo.feed import Feed, example_profiles, real, simulated
-from stream.demo.screen import Screen
+from stream.demo.inbox import Inbox, fill_inbox
+from stream.demo.screen import Screen, plain
 from stream.demo.summary import Ledger, judge, tell
 from stream.demo.worker import WorkerFailed, check, free_port, lag, running
 from stream.holding import worker_of
@@ -119,6 +120,7 @@ def _run(console: Console, settings: Settings, feed: Feed, market: Market | None
                 ledger.take(change)
         tiers = Counter(_tier(data, loaded[0].name) for data in scored(log, settings))
         rejected = _rejected(log, settings)
+        inbox = fill_inbox(log, settings, loaded, folder, ledger.until)
     by_tier = [(tier, tiers[tier]) for tier in (*ladder, DISQUALIFIED)]
     tell(console, ledger, signals=feed.sent, rejected=rejected, tiers=by_tier, seconds=drained - began)
     if market is not None:
@@ -128,7 +130,18 @@ def _run(console: Console, settings: Settings, feed: Feed, market: Market | None
         then = f"on {day(ledger.until)}, {ledger.count(ladder[0]):,} were {ladder[0]}; nothing was heard since."
         console.print(f"\nWhen the data ended, {then}", highlight=False)
         console.print(f"What became of every row that was read: {folder / 'conversion.txt'}", highlight=False)
+    _alerts(console, inbox)
     _next(console, settings, ledger)
+
+
+def _alerts(console: Console, inbox: Inbox) -> None:
+    console.print("\n[bold]The alerts it would have sent[/], had it run all the while with examples/alerts/demo.yaml:")
+    for sentence in inbox.sentences() or ["nobody would have been told of anything"]:
+        console.print(f"  {sentence}", markup=False, highlight=False)
+    if inbox.last:
+        console.print(f"The last of them, of {len(inbox.rehearsal.messages):,} in {inbox.text}:\n", markup=False)
+        for line in inbox.last.splitlines():
+            console.print("    ", plain(line), sep="", soft_wrap=True)
 
 
 def _watch(
