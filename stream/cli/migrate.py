@@ -100,6 +100,7 @@ def _document(moved: Moved) -> dict[str, Any]:
             for group, found in moved.positions.items()
         },
         "left_out": moved.left_out,
+        "retention_off": moved.kept,
     }
 
 
@@ -115,4 +116,9 @@ def _print(moved: Moved) -> None:
         click.echo(f"{many(moved.found, 'record')} of them had been moved before this was interrupted.")
     if moved.left_out:
         click.echo(f"Left out, being none of Tierline's: {', '.join(map(clean, moved.left_out))}.")
+    if moved.kept:
+        click.echo(
+            f"Retention is off on {', '.join(map(clean, moved.kept))}: what the workers have still to read there is"
+            " older than the brokers would keep it. Set retention.ms again once they have read it (docs/migrate.md)."
+        )
     click.echo("All of it was read again and is the same. Set TIERLINE_BROKER to the new log and start the workers.")

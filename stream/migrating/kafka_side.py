@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kafka import TopicPartition
@@ -9,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
-from schemas.topics import TOPICS
+from schemas.topics import DAY, INTAKE, TOPICS
 from stream.migrating.sides import Positions
 from stream.settings import Settings
 from stream.topology import group_of
@@ -28,18 +29,43 @@ MEANWHILE = {
 }
 
 
+UNREAD = 1_000
+"""Records looked at: they lie about in the order of their times."""
+
+
 def take_times(log: KafkaLog, settings: Settings) -> None:
     """The topics take records with times of their own, and keep them all. Raises LogError."""
     _alter(log, {settings.topic(name): dict(MEANWHILE) for name in TOPICS})
 
 
-def finish(log: KafkaLog, settings: Settings) -> None:
-    """The topics have the settings of the registry again. Raises LogError."""
+def finish(log: KafkaLog, settings: Settings) -> list[str]:
+    """The topics have the settings of the registry again. Raises LogError.
+
+    But those where the brokers would at once drop what the workers have still to read keep everything; their names.
+    """
     afresh = [name for name in MEANWHILE if name not in next(iter(TOPICS.values())).config]
-    _alter(log, {settings.topic(name): {**about.config, **dict.fromkeys(afresh)} for name, about in TOPICS.items()})
+    kept = [settings.topic(name) for name in INTAKE if _old_and_unread(log, settings, name)]
+    wanted = {settings.topic(name): {**about.config, **dict.fromkeys(afresh)} for name, about in TOPICS.items()}
+    for topic in kept:
+        wanted[topic]["retention.ms"] = "-1"
+    _alter(log, wanted)
+    return kept
 
 
-def _alter(log: KafkaLog, wanted: dict[str, dict[str, str | None]] | dict[str, dict[str, str]]) -> None:
+def _old_and_unread(log: KafkaLog, settings: Settings, name: str) -> bool:
+    topic, retention = settings.topic(name), TOPICS[name].retention
+    if retention is None:
+        return False
+    before = log.clock() - retention + DAY  # workers have a day to come to it
+    for partition in range(log.partitions(topic)):
+        at = log.position(group_of(settings), topic, partition)
+        unread = log.read(topic, partition, log.begin(topic, partition) if at is None else at, UNREAD)
+        if any(record.timestamp_ms < before for record in unread):
+            return True
+    return False
+
+
+def _alter(log: KafkaLog, wanted: Mapping[str, Mapping[str, str | None]]) -> None:
     """Sets settings of topics; None: the brokers' default. The same twice is harmless."""
     changes = [
         ConfigResource(

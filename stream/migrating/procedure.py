@@ -22,6 +22,10 @@ from stream.migrating.sides import KafkaSide, Side, missing, side_of
 from stream.settings import Settings
 from stream.topology import group_of, partitions_of
 from stream.transports.errors import Held, LogError, TopicMismatch, UnknownTopic
+from stream.transports.seam import Hold
+
+Groups = dict[str, dict[tuple[str, int], int]]
+"""Positions by group, topic and partition."""
 
 ALL_THERE, ENDED = 1, 2
 """The mark's value."""
@@ -51,8 +55,8 @@ class Moved:
     positions: dict[str, dict[tuple[str, int], int]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     """Topics of the source that are none of this release's."""
-    unread: int = 0
-    """Records that the workers had not read, which may go by their age before they do."""
+    kept: list[str] = field(default_factory=list)
+    """Topics of the target whose retention is off: the brokers would drop what the workers have still to read."""
 
 
 def migrate(source: Settings, target: Settings, watch: Watch) -> Moved:
@@ -97,6 +101,8 @@ class _Migration:
         self._moved = Moved(here.log.name, there.log.name)
         self._names = [name for name in TOPICS if name not in missing(here, TOPICS)]
         self._mark = f"{group_of(there.settings)}.moved"
+        self._touched = False
+        """Whether the target is something between what it was and what it is to be."""
 
     def run(self) -> Moved:
         ends = self._ends()
@@ -104,20 +110,27 @@ class _Migration:
         self._there.make_topics()
         self._check_counts()
         hold = self._there.hold()
-        # It is not released where this fails: so a worker knows that the log is not whole.
+        try:
+            self._move(hold, groups, ends)
+        except BaseException:
+            if self._touched:
+                hold.abandon()  # a worker that starts there is told that the log is not whole
+            else:
+                hold.release([])
+            raise
+        hold.release([])
+        return self._moved
+
+    def _move(self, hold: Hold, groups: Groups, ends: dict[tuple[str, int], int]) -> None:
         mark = self._there.log.position(self._mark, self._there.settings.topic(PROFILES), 0)
         if mark == ENDED:
-            hold.release([])
             raise LogError(
                 f"{self._there.log.name}: something was moved there before, and has been in use since. Name a log whose"
                 " topics are empty, or topics of another prefix (--to-prefix)."
             )
         if mark is None:
-            try:
-                copies = self._compared(groups, sum(ends.values()))
-            except LogError:
-                hold.release([])
-                raise
+            copies = self._compared(groups, sum(ends.values()))
+            self._touched = True
             self._there.begin()
             for copy in self._each("copying", copies, ends):
                 copy.go_on(hold, self._watch.further)
@@ -127,10 +140,9 @@ class _Migration:
             self._position(copies, groups)
             self._set_mark(ALL_THERE)
             self._count(copies)
-        self._there.finish()
+        self._touched = True
+        self._moved.kept = self._there.finish()
         self._set_mark(ENDED)
-        hold.release([])
-        return self._moved
 
     def _ends(self) -> dict[tuple[str, int], int]:
         settings = self._here.settings
@@ -155,15 +167,13 @@ class _Migration:
                         " way. Delete that topic while it is empty, or move to topics of another prefix (--to-prefix)."
                     )
 
-    def _compared(self, groups: dict[str, dict[tuple[str, int], int]], total: int) -> list[PartitionCopy]:
+    def _compared(self, groups: Groups, total: int) -> list[PartitionCopy]:
         copies = []
         for name in self._names:
             topics = (self._here.settings.topic(name), self._there.settings.topic(name))
             for partition in range(partitions_of(self._here.settings, name)):
                 wanted = [at for one in groups.values() if (at := one.get((topics[0], partition))) is not None]
-                copies.append(
-                    PartitionCopy(self._here.log, self._there.log, name, topics, partition, wanted)
-                )
+                copies.append(PartitionCopy(self._here.log, self._there.log, name, topics, partition, wanted))
         self._watch.begin("looking at what is there", total)
         for copy in copies:
             copy.compare(self._watch.further)
@@ -187,11 +197,11 @@ class _Migration:
         moved = sum(now[place] - end for place, end in ends.items())
         if moved:
             raise LogError(
-                f"{self._here.log.name}: {moved:,} records came in while it was copied. Stop whatever sends there, then"
-                " migrate again: it goes on where it stopped."
+                f"{self._here.log.name}: {moved:,} record{'' if moved == 1 else 's'} came in while it was copied. Stop"
+                " whatever sends there, then migrate again: it goes on where it stopped."
             )
 
-    def _position(self, copies: list[PartitionCopy], groups: dict[str, dict[tuple[str, int], int]]) -> None:
+    def _position(self, copies: list[PartitionCopy], groups: Groups) -> None:
         """Every group goes on at the record at which it would have gone on."""
         by_place = {(self._here.settings.topic(copy.topic), copy.partition): copy for copy in copies}
         for group, positions in groups.items():

@@ -51,8 +51,8 @@ class Side(Protocol):
     def commit(self, group: str, positions: Positions) -> None:
         """Sets a group's positions."""
 
-    def finish(self) -> None:
-        """The topics are as they should be for workers."""
+    def finish(self) -> list[str]:
+        """The topics are as they should be for workers; those that keep all their records for now."""
 
 
 def side_of(settings: Settings, *, create: bool) -> Side:
@@ -96,8 +96,9 @@ class FileSide:
         """See `Side`."""
         self.log.commit([], {(group, topic, partition): at for (topic, partition), at in positions.items()})
 
-    def finish(self) -> None:
+    def finish(self) -> list[str]:
         """See `Side`."""
+        return []
 
 
 class KafkaSide:
@@ -150,11 +151,11 @@ class KafkaSide:
 
         commit(self.log, group, positions)
 
-    def finish(self) -> None:
+    def finish(self) -> list[str]:
         """See `Side`."""
         from stream.migrating.kafka_side import finish
 
-        finish(self.log, self.settings)
+        return finish(self.log, self.settings)
 
 
 def check_whole(log: Log) -> None:

@@ -56,6 +56,10 @@ class FileHold:
         finally:
             self._file.close()
 
+    def abandon(self) -> None:
+        """See `Hold.abandon`."""
+        self._file.close()
+
     def _name_self(self) -> None:
         self._file.truncate(0)
         since = datetime.now(UTC).isoformat(timespec="seconds")

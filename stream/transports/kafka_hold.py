@@ -96,6 +96,10 @@ class KafkaHold:
         finally:
             self._let_go()
 
+    def abandon(self) -> None:
+        """See `Hold.abandon`."""
+        self._let_go()
+
     def _transact(self, records: Sequence[Append], state: int) -> list[int]:
         told = OffsetAndMetadata(state, self._who if state == OPEN else "", -1)
         try:

@@ -22,6 +22,9 @@ class Hold(Protocol):
     def release(self, last: Sequence[Append], /) -> None:
         """Appends the last records and lets go, also where that fails; calling it again does nothing."""
 
+    def abandon(self) -> None:
+        """Lets go as if this process had died: what it was at is not done, and the next one takes over."""
+
 
 class Log(Protocol):
     """An append-only log of topics and partitions. Every method raises LogErrors; all may be called from any thread."""

@@ -3,24 +3,351 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from schemas.topics import DAY, SIGNALS, TOPICS
+from stream.agents.table import partition_key
+from stream.migrating import migrate
+from stream.migrating.kafka_side import commit
+from stream.settings import Settings, load_settings
+from stream.topology import connect_kafka, group_of, open_log
+from stream.transports.errors import Held, LogError, LogTooNew, TopicMismatch, UnknownTopic, WorkerRunning
+from stream.transports.kafka_admin import check_topics, create_topics
+from stream.transports.lock import WorkerLock
+from stream.transports.log import EmbeddedLog
+from stream.transports.records import Append, Record
+from stream.transports.seam import Log
 from tests.kafka.cluster import Cluster
+from tests.kafka.places import kafka_log, made, settings_on, transactional
 from tests.worker.load import PROFILE, Sender, counted_once
-from tests.worker.processes import Installation
+from tests.worker.processes import RUN, Installation, records
 
 DECAYED = 14
 """Seconds after which the load's profile has let everything decay to nothing."""
+NOW = time.time_ns() // 1_000_000
+YEAR = 365 * DAY
+
+
+class Nobody:
+    """Watches, and says nothing."""
+
+    def begin(self, what: str, total: int) -> None: ...
+
+    def further(self, records: int) -> None: ...
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Settings:
+    """A file whose records have all that records can have."""
+    settings = load_settings({}, broker=f"sqlite:///{tmp_path}/here.db", partitions=2)
+    fill(settings, 300)
+    return settings
+
+
+@pytest.fixture
+def kafka(kafka_cluster: Cluster, topic_prefix: str) -> Settings:
+    """Where there is nothing yet."""
+    return settings_on(kafka_cluster, topic_prefix)
+
+
+def fill(settings: Settings, count: int) -> None:
+    """Every topic with old and new records, headers, tombstones and holes; groups at several places."""
+    rng = random.Random(3)
+    with open_log(settings) as log:
+        assert isinstance(log, EmbeddedLog)
+        for name, about in TOPICS.items():
+            topic = settings.topic(name)
+            appends = []
+            for number in range(count):
+                key = f"k{number % 40}".encode()
+                value = None if about.compacted and rng.random() < 0.2 else orjson.dumps({"v": 1, "number": number})
+                headers = (("ce_id", b"\xff\x00"), ("ce_id", b""), ("é", str(number).encode())) if number % 3 else ()
+                # within what the brokers keep; what they keep for ever may be of any time
+                begin = NOW - 2 * YEAR if about.retention is None or about.compacted else NOW - about.retention // 2
+                time_ms = begin + number if number % 50 else NOW + YEAR
+                partition = number % log.partitions(topic)
+                keyed = key if about.compacted or number % 7 else None
+                appends.append(Append(topic, partition, keyed, value, headers, time_ms))
+            log.append(appends)
+            log.erase_key(topic, b"k0", partition=0)
+        state = settings.topic("account-state")
+        row = {"v": 1, "clock": NOW, "importing": False, "outside": 0, "applied": 7, "log": "file"}
+        log.append([Append(state, 1, partition_key("clock", 1), orjson.dumps(row))])
+        signals = settings.topic(SIGNALS)
+        log.commit([], {("tierline", signals, 0): 0, ("tierline", signals, 1): count // 4, ("other", signals, 0): 40})
+        log.commit([], {("tierline", settings.topic("accounts"), 0): log.end(settings.topic("accounts"), 0)})
+
+
+def contents(log: Log, settings: Settings) -> dict[str, list[Any]]:
+    """What all topics hold, but for offsets, and up to where the state says that the log was applied.
+
+    Of a compacted topic the newest of each key: the brokers may have been through it.
+    """
+    found: dict[str, list[Any]] = {}
+    for name, about in TOPICS.items():
+        there = records(log, settings.topic(name))
+        if about.compacted:
+            newest = {(record.partition, record.key): record for record in there}
+            there = [newest[at] for at in sorted(newest) if newest[at].value is not None]
+        found[name] = [_same(record) for record in there]
+    return found
+
+
+def _same(record: Record) -> tuple[Any, ...]:
+    value = record.value
+    if value is not None and b'"applied"' in value:
+        value = orjson.dumps({**orjson.loads(value), "applied": 0, "log": ""})
+    return record.partition, record.timestamp_ms, record.key, value, record.headers
+
+
+def next_of(log: Log, settings: Settings, group: str) -> dict[tuple[str, int], Any]:
+    """The record that a group reads next, at each of its places."""
+    found = {}
+    for (topic, partition), at in log.positions(group).items():
+        came = log.read(topic, partition, at, 1)
+        found[topic.removeprefix(settings.topic_prefix), partition] = _same(came[0]) if came else None
+    return found
+
+
+def test_everything_arrives(file: Settings, kafka: Settings, tmp_path: Path) -> None:
+    """Times, keys, tombstones, headers and order are the same on Kafka, and on the file that is made of it again.
+
+    Groups go on at the same record, across holes and the markers of transactions.
+    """
+    with open_log(file) as log:
+        before = contents(log, file)
+        stands = {group: next_of(log, file, group) for group in ("tierline", "other")}
+        ends = log.ends()
+    moved = migrate(file, kafka, Nobody())
+    assert moved.records >= sum(map(len, before.values()))
+    back = load_settings({}, broker=f"sqlite:///{tmp_path}/back.db", topic_prefix="b.")
+    with kafka_log(kafka) as log:
+        assert contents(log, kafka) == before
+        assert next_of(log, kafka, group_of(kafka)) == stands["tierline"]
+        assert next_of(log, kafka, "other") == stands["other"]
+    migrate(kafka, back, Nobody())
+    with open_log(load_settings({}, broker=back.broker, topic_prefix="b.", partitions=2)) as log:
+        assert contents(log, back) == before
+        assert next_of(log, back, "tierline") == stands["tierline"]
+        assert next_of(log, back, "other") == stands["other"]
+    with open_log(file) as log:
+        assert contents(log, file) == before, "the source is as it was"
+        assert log.ends() == ends
+
+
+def test_the_topics_are_as_they_should_be(file: Settings, kafka: Settings) -> None:
+    """Afterwards `tierline topics check` finds nothing, and the brokers give the record times again."""
+    migrate(file, kafka, Nobody())
+    with kafka_log(kafka) as log:
+        assert check_topics(log, kafka) == []
+        signals = kafka.topic(SIGNALS)
+        log.append([Append(signals, 0, b"k", b"v", (), NOW - YEAR)])
+        last = log.last(signals, 0)
+        assert last is not None
+        assert log.read(signals, 0, last, 1)[0].timestamp_ms >= NOW
+
+
+def test_what_is_old_and_unread_stays(file: Settings, kafka: Settings) -> None:
+    """Brokers drop by record time alone, workers or not: where they had not read it yet, retention stays off."""
+    with open_log(file) as log:
+        log.append([Append("signals.jobs", 0, b"k", b"old", (), NOW - YEAR)])
+    assert migrate(file, kafka, Nobody()).kept == [kafka.topic("signals.jobs")]
+    time.sleep(2)  # the brokers of the tests look more often than that
+    with kafka_log(kafka) as log:
+        assert b"old" in [one.value for one in records(log, kafka.topic("signals.jobs"))]
+
+
+def test_up_to_where_the_old_log_was_applied_means_nothing_in_the_new(file: Settings, kafka: Settings) -> None:
+    """The state says it in offsets, so that it is taken out of the copy."""
+    migrate(file, kafka, Nobody())
+    with kafka_log(kafka) as log:
+        found = [one for one in records(log, kafka.topic("account-state")) if one.key == partition_key("clock", 1)]
+        row = orjson.loads(found[-1].value)
+        assert (row["applied"], row["log"], row["clock"]) == (0, "", NOW)
+
+
+def migrating(source: Settings, target: Settings) -> subprocess.Popen[bytes]:
+    """The command in a process of its own."""
+    words = [*RUN, "migrate", "--broker", source.broker, "--to", target.broker, "--to-prefix", target.topic_prefix]
+    prefix = os.environ | {"TIERLINE_TOPIC_PREFIX": source.topic_prefix}
+    return subprocess.Popen([*words, "--json"], env=prefix, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("way", ["to Kafka", "to a file"])
+def test_killed_at_any_moment(way: str, kafka: Settings, tmp_path: Path) -> None:
+    """After each SIGKILL the next one goes on; at the end everything is there once, and no worker started before."""
+    source = load_settings({}, broker=f"sqlite:///{tmp_path}/here.db", partitions=2)
+    fill(source, 2_000)
+    target = kafka
+    if way == "to a file":
+        migrate(source, kafka, Nobody())
+        source, target = kafka, load_settings({}, broker=f"sqlite:///{tmp_path}/there.db", partitions=2)
+    with open_log(source) as log:
+        before, stands = contents(log, source), next_of(log, source, group_of(source))
+    rng, kills, found = random.Random(4), 0, []
+    whole = 6.0
+    for attempt in range(40):
+        process = migrating(source, target)
+        try:
+            # later and later, so that each step is come to
+            process.wait(rng.uniform(0.4, 1.0 + whole * attempt / 10))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+            process.communicate()
+            continue
+        out, err = process.communicate()
+        assert process.returncode == 0, err.decode()
+        found.append(json.loads(out))
+        break
+    assert kills >= 3
+    assert found, "it never came to its end"
+    with open_log(target) as log:
+        assert contents(log, target) == before
+        assert next_of(log, target, group_of(target)) == stands
+    print(f"\n{kills} kills {way}; {found[0]['found']} of {found[0]['records']} records were there at the end")
+
+
+def test_a_half_copy_is_no_log(file: Settings, kafka: Settings, tmp_path: Path) -> None:
+    """Where a migration died no worker starts, and says to run it again; after that one does."""
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "quick.yaml").write_text(PROFILE)
+
+    class Dies(Nobody):
+        def begin(self, what: str, _: int) -> None:
+            if what == "verifying":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        migrate(file, kafka, Dies())
+    where = {"TIERLINE_BROKER": kafka.broker}
+    worker = Installation(tmp_path, tmp_path / "profiles", where=where, topic_prefix=kafka.topic_prefix, partitions=2)
+    done = worker.command("run")
+    assert done.returncode == 1
+    assert "not whole" in done.stderr
+    assert "tierline migrate" in done.stderr
+    assert migrate(file, kafka, Nobody()).found > 4_000, "it goes on where it stopped"
+    with pytest.raises(LogError, match="moved there before"):
+        migrate(file, kafka, Nobody())
+
+
+def test_only_into_an_empty_log(file: Settings, kafka: Settings) -> None:
+    """Topics with anybody's records are not touched, settings included."""
+    made(kafka)
+    with kafka_log(kafka) as log:
+        log.append([Append(kafka.topic("rejected"), 1, b"k", b"somebody's")])
+        before = contents(log, kafka)
+        with pytest.raises(LogError, match="do not come from"):
+            migrate(file, kafka, Nobody())
+        assert contents(log, kafka) == before
+        assert check_topics(log, kafka) == []
+        assert log.holder("migrate") is None, "a worker starts there as before"
+
+
+def test_in_use_is_refused(file: Settings, kafka: Settings) -> None:
+    """A worker on the file, a worker in the group, an import: each is told, and nothing happens."""
+    with WorkerLock(file.path), pytest.raises(WorkerRunning, match="another worker"):
+        migrate(file, kafka, Nobody())
+    with open_log(file) as log:
+        held = log.hold("import", [])
+        with pytest.raises(Held, match="import"):
+            migrate(file, kafka, Nobody())
+        held.release([])
+    made(kafka)
+    with kafka_log(kafka) as log:
+        member = log.clients.member(group_of(kafka), kafka.topic(SIGNALS))
+        until = time.monotonic() + 20
+        while not member.assignment() and time.monotonic() < until:
+            member.poll(timeout_ms=100)
+        for ways in ((file, kafka), (kafka, file)):
+            with pytest.raises(WorkerRunning, match="workers run there: tierline"):
+                migrate(*ways, Nobody())
+        member.close()
+
+
+def test_what_comes_in_meanwhile_is_noticed(file: Settings, kafka: Settings) -> None:
+    """Somebody still sends to the source: it says so, and the next attempt brings the rest."""
+
+    class Sends(Nobody):
+        def begin(self, what: str, _: int) -> None:
+            if what == "copying":
+                with open_log(file) as log:
+                    log.append([Append(SIGNALS, 0, b"k", b"late")])
+
+    with pytest.raises(LogError, match="1 record came in"):
+        migrate(file, kafka, Sends())
+    migrate(file, kafka, Nobody())
+    with open_log(file) as here, kafka_log(kafka) as there:
+        assert contents(there, kafka) == contents(here, file)
+
+
+def test_the_source_says_how_many_partitions(file: Settings, kafka: Settings) -> None:
+    """Whatever TIERLINE_PARTITIONS is: it says where each account lives, so another number there is refused."""
+    five = kafka.model_copy(update={"partitions": 5})
+    with connect_kafka(five) as log:
+        create_topics(log, five)
+    with pytest.raises(TopicMismatch, match="has 5 partitions, not 2"):
+        migrate(file, kafka, Nobody())
+
+
+def test_nothing_to_move(kafka: Settings, tmp_path: Path) -> None:
+    """No such file, a file without topics, a Kafka without topics of that prefix, twice the same log."""
+    nowhere = load_settings({}, broker=f"sqlite:///{tmp_path}/nowhere.db")
+    with pytest.raises(LogError, match="no such log"):
+        migrate(nowhere, kafka, Nobody())
+    EmbeddedLog(tmp_path / "empty.db").close()
+    for source in (load_settings({}, broker=f"sqlite:///{tmp_path}/empty.db"), kafka):
+        with pytest.raises(UnknownTopic, match="nothing to move"):
+            migrate(source, nowhere, Nobody())
+    with pytest.raises(LogError, match="the same"):
+        migrate(kafka, kafka, Nobody())
+    assert not (tmp_path / "nowhere.db").exists()
+
+
+def test_a_newer_state_is_not_moved(file: Settings, kafka: Settings) -> None:
+    """This release does not know what in it would have to change."""
+    with open_log(file) as log:
+        log.append([Append("account-state", 0, b"acme.com", b'{"v": 99}')])
+    with pytest.raises(LogTooNew, match="format 99"):
+        migrate(file, kafka, Nobody())
+
+
+def test_transactions_of_others_are_carried_as_what_was_committed(
+    kafka: Settings, kafka_cluster: Cluster, tmp_path: Path
+) -> None:
+    """What was taken back is not moved, and its offsets do not disturb the positions."""
+    made(kafka)
+    signals = kafka.topic(SIGNALS)
+    producer = transactional(kafka_cluster, f"{kafka.topic_prefix}somebody")
+    for number in range(6):
+        producer.begin_transaction()
+        producer.send(signals, partition=0, key=b"k", value=str(number).encode()).get(10)
+        producer.abort_transaction() if number % 2 else producer.commit_transaction()
+    producer.close()
+    there = load_settings({}, broker=f"sqlite:///{tmp_path}/there.db", partitions=2)
+    with kafka_log(kafka) as log:
+        third = [one.offset for one in records(log, signals)][2]
+        commit(log, group_of(kafka), {(signals, 0): third - 1})
+    migrate(kafka, there, Nobody())
+    with open_log(there) as log:
+        assert [one.value for one in records(log, "signals")] == [b"0", b"2", b"4"]
+        assert log.position("tierline", "signals", 0) == 2
 
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Iterator[Any]:
-    """Makes an installation in that folder: on a file, or where the environment leads."""
+    """Makes an installation in a folder of that name: on a file, or where the environment leads."""
     workers: list[Installation] = []
     profiles = tmp_path / "profiles"
     profiles.mkdir()
@@ -37,30 +364,6 @@ def installed(tmp_path: Path) -> Iterator[Any]:
         worker.close()
 
 
-def moved(here: Installation, there: Installation) -> dict[str, Any]:
-    """The command as a person calls it; its summary."""
-    done = here.command(
-        "migrate", "--to", there.settings.broker, "--to-prefix", there.settings.topic_prefix, "--json",
-        timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    summary: dict[str, Any] = json.loads(done.stdout)
-    return summary
-
-
-def under_load(worker: Installation, told: list[dict[str, Any]], seconds: float) -> None:
-    """The worker runs with load for so long, works all of it through, and stops."""
-    worker.start()
-    sender = Sender(worker, first=1_000_000 * (1 + len(told)))
-    sender.told = told
-    sender.start()
-    time.sleep(seconds)
-    sender.enough.set()
-    sender.join(30)
-    assert sender.error is None
-    worker.drain()
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_to_kafka_and_back(kafka_cluster: Cluster, topic_prefix: str, installed: Any) -> None:
@@ -69,15 +372,25 @@ def test_to_kafka_and_back(kafka_cluster: Cluster, topic_prefix: str, installed:
     kafka = installed("kafka", kafka_cluster.environment(), topic_prefix=topic_prefix)
     back = installed("back")
     told: list[dict[str, Any]] = []
-    under_load(file, told, 6)
-    assert file.stop() == 0
-    moved(file, kafka)
-    under_load(kafka, told, 6)
-    assert kafka.stop() == 0
-    moved(kafka, back)
-    under_load(back, told, 5)
-    time.sleep(DECAYED)
-    back.drain()
-    assert back.stop() == 0
+    for here, there in ((file, kafka), (kafka, back), (back, None)):
+        here.start()
+        sender = Sender(here, first=1_000_000 * len(told))
+        sender.told = told
+        sender.start()
+        time.sleep(5)
+        sender.enough.set()
+        sender.join(30)
+        assert sender.error is None
+        here.drain()
+        if there is None:
+            time.sleep(DECAYED)
+            here.drain()
+        assert here.stop() == 0
+        if there is not None:
+            where, prefix = there.settings.broker, there.settings.topic_prefix
+            done = here.command("migrate", "--to", where, "--to-prefix", prefix, "--json", timeout=120)
+            assert done.returncode == 0, done.stderr
+            summary = json.loads(done.stdout)
+            assert summary["records"] == sum(one["records"] for one in summary["partitions"])
     changes = counted_once(back, told)
     print(f"\n{len(told)} signals on three logs, {changes} changes, none lost, none twice")
