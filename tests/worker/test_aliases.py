@@ -12,6 +12,8 @@ from .processes import Installation, records
 from .telling import append, event, keyed, latest, profile, send, until
 
 
+ON_KAFKA = True
+
 def _alias(old: str, canonical: str) -> dict[str, Any]:
     return event(f"{old}>{canonical}", old, "account_alias", {"canonical": canonical})
 
@@ -92,7 +94,7 @@ def test_records_under_an_old_name_go_to_the_canonical_account(install: Install)
     assert sent.returncode == 0, sent.stderr
     until(lambda: "test/cli" in _evidence(installation, "last.com"), 10)
     (loop,) = installation.documents("rejected")
-    assert (loop["reason"], loop["origin"]["topic"]) == ("alias_loop", "accounts")
+    assert (loop["reason"], loop["origin"]["topic"]) == ("alias_loop", installation.settings.topic("accounts"))
     assert len(_known(installation)) == 4
     with installation.log() as log:
         keys = [record.key for record in records(log, installation.settings.topic("signals")) if record.key]

@@ -33,6 +33,8 @@ from .telling import (
     until,
 )
 
+ON_KAFKA = True
+
 FADING = profile(funding="{linear: 20d}")
 
 

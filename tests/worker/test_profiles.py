@@ -17,6 +17,8 @@ from .pure import by_id, pure_changes
 from .telling import DAY, changes, facts, funding, latest, moves, now, profile, send, until
 
 
+ON_KAFKA = True
+
 def _marks(installation: Installation) -> list[tuple[int, str, int, dict[str, Any]]]:
     """(partition, kind, record time, data) of the marks about profiles."""
     found: list[tuple[int, str, int, dict[str, Any]]] = []

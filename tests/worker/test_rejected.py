@@ -19,6 +19,8 @@ from .conftest import Install
 from .processes import Installation, records
 from .telling import DAY, HOUR, append, changes, event, facts, funding, latest, moves, now, profile, send, until
 
+ON_KAFKA = True
+
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/published/rejected.json").read_text())
 
 

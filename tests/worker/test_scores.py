@@ -22,6 +22,8 @@ from .processes import Installation
 from .pure import pure_score
 from .telling import event, facts, funding, latest, now, profile, send, until
 
+ON_KAFKA = True
+
 PUBLISHED = Path(__file__).parents[2] / "schemas/published"
 DRIFTING = profile(funding="{linear: 4s}").replace("points: 40", "points: 20")
 """20 points that are gone after 4 s: 5 of them each second, all of it within the lowest tier."""

@@ -15,6 +15,8 @@ from .processes import Installation, records
 from .pure import by_id, pure_changes
 from .telling import append, changes, facts, funding, moves, now, profile, send, until
 
+ON_KAFKA = True
+
 FADING = profile(funding="{half_life: 1500ms}")
 """40 points fall below 25 after 1.017 s; with 20 for the size, 60 below 45 after 1.017 s and below 25 after 4.5 s."""
 
