@@ -230,11 +230,18 @@ class Worker:
             return False
         changelog = self.settings.topic(ACCOUNT_STATE)
         written = [at for at, append in zip(offsets, work.appends, strict=True) if append.topic == changelog]
-        try:
-            shard.committed(work, _now(), max(written) + 1 if written else None)
-        except RowsClosed:  # we are stopping, or it moves: whoever has it next reads it from the changelog
-            self._drop(shard)
-            return False
+        end = max(written) + 1 if written else None
+        while True:
+            try:
+                shard.committed(work, _now(), end)
+            except RowsClosed:  # we are stopping, or it moves: whoever has it next reads it from the changelog
+                self._drop(shard)
+                return False
+            except LogError as error:
+                self._troubled(error)
+                await asyncio.sleep(RETRY)
+            else:
+                break
         passed("stored")
         tell(work)
         return True
@@ -248,16 +255,17 @@ class Worker:
                 self.metrics.fenced.inc()
                 return None
             except LogError as error:
-                # Nothing is skipped and nothing lost: a full disk is waited for.
-                self.metrics.retries.inc()
-                self.health.trouble = str(error)
-                log.error("%s", error)  # noqa: TRY400  (the message says it; a traceback would bury it)
-                if self.app.should_stop:
-                    return None
+                self._troubled(error)
                 await asyncio.sleep(RETRY)
             else:
                 self.health.trouble = None
                 return offsets
+
+    def _troubled(self, error: LogError) -> None:
+        """Something cannot be written now. Nothing is skipped and nothing lost: a full disk is waited for."""
+        self.metrics.retries.inc()
+        self.health.trouble = str(error)
+        log.error("%s", error)
 
     async def _patiently(self, write: Awaitable[Sequence[int]]) -> Sequence[int]:
         """Wait for as long as it takes, and say so where that is long."""

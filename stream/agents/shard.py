@@ -111,10 +111,14 @@ class Shard:
         return self._closed(work, now)
 
     def committed(self, work: Work, now: int, end: int | None = None) -> None:
-        """The appends of a work are durable, and the changelog reaches to ``end``: take it into the local rows."""
-        for key, value in work.stored.items():
-            self._counted.stored(key, self._stored.get(key), value)
+        """The appends of a work are durable, and the changelog reaches to ``end``: take it into the local rows.
+
+        Raises LogFull where they are on a disk that is full: then nothing has changed, and it may be called again.
+        """
+        before = {key: self._stored.get(key) for key in work.stored}
         self._stored.write(work.stored, end)
+        for key, value in work.stored.items():
+            self._counted.stored(key, before[key], value)
         self.table.stored()
         self._counted.work(work, now)
 

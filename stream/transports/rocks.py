@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -127,7 +128,8 @@ class RocksRows:
 
     def close(self) -> None:
         """See ``Rows``."""
-        self._db.flush()
+        with suppress(Exception):  # a full disk: what is not on it comes from the changelog
+            self._db.flush()
         self._db.close()
 
 
