@@ -44,12 +44,12 @@ class Fleet:
         (self._profiles / "quick.yaml").write_text(profile)
         self._all: list[Installation] = []
 
-    def worker(self, *, rows: bool = False, **settings: Any) -> Installation:
-        """One more, not started; with ``rows`` it keeps them on a disk of its own."""
+    def worker(self, *, rows: bool | Path = False, **settings: Any) -> Installation:
+        """One more, not started; with ``rows`` it keeps them on a disk of its own, or there."""
         number = len(self._all) + 1
         given = {"partitions": 4, "kafka_session": f"{SESSION:g}s", "scores_every": "1s", **settings}
         if rows:
-            given["rows"] = str(self.folder / f"rows-{number}")
+            given["rows"] = str(self.folder / f"rows-{number}" if rows is True else rows)
         worker = Installation(
             self.folder, self._profiles, where=self.cluster.environment(), topic_prefix=self._prefix, **given
         )

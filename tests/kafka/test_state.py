@@ -6,8 +6,11 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -336,3 +339,34 @@ def test_a_write_of_a_former_owner_is_refused(fleet: Fleet) -> None:
     assert [event["id"] for event in worker.documents("tier-changes") if event["id"] == "ghost"] == []
     assert worker.documents("tier-changes")[0]["data"]["account"] == "fenced.com"
 
+
+
+def test_a_full_rows_disk_loses_nothing(fleet: Fleet, tmp_path: Path) -> None:
+    """The worker waits with the reason in /readyz, and goes on by itself once there is room; it can be stopped."""
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        worker = fleet.worker(rows=disk / "rows")
+        worker.run = (sys.executable, "-m", "tests.kafka.cramped")
+        worker.start()
+        sender = Sender(worker)
+        sender.start()
+        filler = disk / "filler"
+        for stops in (False, True):
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(bytes(4_096)):
+                    pass
+            until(lambda: any("rows cannot be written" in reason for reason in reasons(worker)), 60)
+            if stops:
+                assert worker.stop() == 0
+            filler.unlink()
+            if stops:
+                worker.start()
+            worker.wait_ready(60)
+        settled([worker], sender)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
