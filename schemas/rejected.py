@@ -28,6 +28,7 @@ REASONS: tuple[str, ...] = get_args(Reason)
 
 WHOLE_UP_TO = 1_048_576  # a record up to here is kept byte for byte
 KEPT_OF_LARGER = 65_536  # of a larger one the beginning, with the digest of the whole
+BESIDE_UP_TO = 65_536  # of key and headers together; where they are larger, all of the record is cut
 
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$", json_schema_extra={"contentEncoding": "base64"})]
 
@@ -78,9 +79,12 @@ class Rejected(Published):
     rejected_at: Moment
 
 
-def content_of(raw: bytes) -> dict[str, Any]:
-    """The members `raw`, `raw_size`, `sha256` for a record: whole up to 1 MiB, else its first 64 KiB and digest."""
-    cut = len(raw) > WHOLE_UP_TO
+def content_of(raw: bytes, *, cut: bool = False) -> dict[str, Any]:
+    """The members `raw`, `raw_size`, `sha256` for a record: whole up to 1 MiB, else its first 64 KiB and digest.
+
+    ``cut``: something else of the record was left out, so that it is not whole, however small its value.
+    """
+    cut = cut or len(raw) > WHOLE_UP_TO
     return {
         "raw": base64.b64encode(raw[:KEPT_OF_LARGER] if cut else raw).decode("ascii"),
         "raw_size": len(raw),

@@ -13,9 +13,8 @@ from typing import Any, Literal
 import orjson
 
 from schemas.accounts import ACCOUNT_SCORED
-from schemas.envelope import LOG_PREFIX, Envelope, read_signal
+from schemas.envelope import LOG_PREFIX, MOST_BYTES, Envelope, read_signal
 from schemas.faults import ContractError
-from schemas.rejected import content_of
 from schemas.tiers import TIER_CHANGED
 from schemas.times import format_time, parse_time
 from stream.events import Headers, Unreadable, from_binary_mode, read_event
@@ -101,12 +100,19 @@ def encode_signal(document: dict[str, Any]) -> bytes:
     return orjson.dumps(document)
 
 
-def forwarded(value: bytes, headers: Headers, account: str | None) -> bytes:
-    """A valid record in structured mode; its subject is replaced by the canonical account, where one is given."""
+def forwarded(value: bytes, headers: Headers, account: str | None) -> bytes | Refusal:
+    """A valid record in structured mode; its subject is replaced by the canonical account, where one is given.
+
+    It may have grown: attributes come from headers, and some numbers are written longer than they came.
+    """
     document = from_binary_mode(orjson.loads(value), headers)
     if account is not None:
         document["subject"] = account
-    return orjson.dumps(document)
+    made = orjson.dumps(document)
+    if len(made) > MOST_BYTES:
+        told = f"the record has {len(made):,} bytes once it is written as one JSON document, over {MOST_BYTES:,}"
+        return Refusal("too_large", f"{told}; send what is needed of it", document)
+    return made
 
 
 def encode_change(change: TierChange, *, source: str, importing: bool, detected_at: int) -> bytes:
@@ -185,23 +191,6 @@ def scored_document(
 def encode_scored(state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int) -> bytes:
     """An account's standings as the CloudEvent of ``schemas/accounts.py``."""
     return orjson.dumps(scored_document(state, standings, source=source, as_of=as_of))
-
-
-def rejected_document(
-    refusal: Refusal, *, raw: bytes, key: bytes | None, headers: Headers, origin: dict[str, Any], rejected_at: int
-) -> dict[str, Any]:
-    """A record that could not be used, whole, as the document of ``schemas/rejected.py``."""
-    envelope = refusal.envelope or {}
-    return {
-        "reason": refusal.reason,
-        "message": refusal.message,
-        "origin": origin,
-        "key": _base64(key),
-        **content_of(raw),
-        "headers": [{"name": name, "value": _base64(value)} for name, value in headers],
-        "sender": {name: _short_text(envelope.get(name)) for name in ("id", "source", "type", "subject")},
-        "rejected_at": format_time(rejected_at),
-    }
 
 
 def base36(number: int) -> str:
@@ -290,11 +279,3 @@ def _rounded(value: float) -> float:
 
 def _time(moment: int | None) -> str | None:
     return None if moment is None else format_time(moment)
-
-
-def _base64(value: bytes | None) -> str | None:
-    return None if value is None else content_of(value)["raw"]
-
-
-def _short_text(value: Any) -> str | None:
-    return value[:512] if isinstance(value, str) else None

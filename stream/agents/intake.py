@@ -14,6 +14,7 @@ from schemas.topics import ACCOUNTS, ALIASES, REJECTED, SIGNALS
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
 from stream.identity import Aliases, AliasLoop
 from stream.metrics import Metrics
+from stream.rejecting import kept_key
 from stream.scoring.judge import Limits, refuse_future
 from stream.scoring.values import Refused, Signal
 from stream.settings import Settings
@@ -69,6 +70,8 @@ class Intake:
         key = account.encode()
         partition = partition_for(key, self._settings.partitions)
         value = forwarded(record.value or b"", record.headers, account)
+        if isinstance(value, Refusal):
+            return value
         taken.appends.append(Append(self._settings.topic(SIGNALS), partition, key, value))
         taken.forwards += 1
         return None
@@ -77,6 +80,8 @@ class Intake:
         old, canonical = signal.account, signal.data["canonical"]
         if record.topic != self._settings.topic(ACCOUNTS):
             value = forwarded(record.value or b"", record.headers, None)
+            if isinstance(value, Refusal):
+                return value
             taken.appends.append(Append(self._settings.topic(ACCOUNTS), 0, signal.account.encode(), value))
             return None
         try:
@@ -98,7 +103,6 @@ class Intake:
     def _refuse(self, refusal: Refusal, record: Record, now: int, taken: Taken) -> None:
         self._watch.refused(refusal)
         partition = partition_for(record.key or b"", self._settings.partitions)
-        taken.appends.append(
-            Append(self._settings.topic(REJECTED), partition, record.key, rejection(refusal, record, now))
-        )
+        topic = self._settings.topic(REJECTED)
+        taken.appends.append(Append(topic, partition, kept_key(record.key), rejection(refusal, record, now)))
         taken.refused[refusal.reason] = taken.refused.get(refusal.reason, 0) + 1

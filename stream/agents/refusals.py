@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from stream.metrics import Metrics
+from stream.rejecting import rejected_document
 from stream.scoring.values import Signal
 from stream.transports.records import Record
-from stream.wire import Refusal, rejected_document
+from stream.wire import Refusal
 
 WINDOW = 1_000
 ENOUGH = 100

@@ -20,6 +20,7 @@ from stream.agents.scores import Scores
 from stream.agents.table import AccountTable, partition_key
 from stream.agents.work import Work
 from stream.metrics import Metrics
+from stream.rejecting import kept_key
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.partition import Partition
 from stream.scoring.profile import compile_profile
@@ -177,7 +178,7 @@ class Shard:
         signal = incoming.signal
         key = signal.account.encode()
         if record.key != key or signal.type == "account_alias" or not self._ours(signal.account):
-            self._forward(incoming, record, work)
+            self._forward(incoming, record, now, work)
             return
         time = record.timestamp_ms
         if self.partition.importing:
@@ -251,10 +252,10 @@ class Shard:
     def _refuse(self, refusal: Refusal, record: Record, now: int, work: Work) -> None:
         self._watch.refused(refusal)
         topic = self._settings.topic(REJECTED)
-        work.appends.append(Append(topic, self.number, record.key, rejection(refusal, record, now)))
+        work.appends.append(Append(topic, self.number, kept_key(record.key), rejection(refusal, record, now)))
         work.refused[refusal.reason] = work.refused.get(refusal.reason, 0) + 1
 
-    def _forward(self, incoming: Incoming, record: Record, work: Work) -> None:
+    def _forward(self, incoming: Incoming, record: Record, now: int, work: Work) -> None:
         """Not keyed by its canonical account, or not for this topic: append it where it belongs."""
         signal = incoming.signal
         key = signal.account.encode()
@@ -262,6 +263,9 @@ class Shard:
         partition = 0 if alias else partition_for(key, self._settings.partitions)
         topic = self._settings.topic(ACCOUNTS if alias else SIGNALS)
         value = forwarded(record.value or b"", record.headers, None if alias else signal.account)
+        if isinstance(value, Refusal):
+            self._refuse(value, record, now, work)
+            return
         work.appends.append(Append(topic, partition, key, value))
         work.forwards += 1
 

@@ -16,9 +16,10 @@ import orjson
 from schemas.envelope import MOST_BYTES
 from stream.cli.lines import Broken, LongLine, Piece, lines_of, lines_of_pipe
 from stream.cli.tables import clean, console, fail, many
+from stream.rejecting import rejected_document
 from stream.sources.formats import FORMATS, Format, detect
 from stream.sources.report import Report
-from stream.wire import Refusal, rejected_document
+from stream.wire import Refusal
 
 SHOWN = 20
 """Bad lines told of one by one; the rest are counted."""

@@ -12,11 +12,12 @@ import orjson
 
 from schemas.times import parse_time
 from stream.profiles import load_profiles
+from stream.rejecting import rejected_document
 from stream.replay import RejectedLine, Replay
 from stream.scoring.engine import Limits
 from stream.scoring.values import TierChange
 from stream.settings import Settings, load_settings
-from stream.wire import change_document, rejected_document
+from stream.wire import change_document
 
 
 def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:

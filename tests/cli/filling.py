@@ -10,6 +10,7 @@ import orjson
 
 from schemas.times import format_time, parse_time
 from stream.profiles import digest_of
+from stream.rejecting import rejected_document
 from stream.scoring.engine import Engine
 from stream.scoring.partition import Memory, Partition
 from stream.scoring.profile import compile_profile
@@ -17,7 +18,7 @@ from stream.scoring.publish import standing
 from stream.settings import Settings, load_settings
 from stream.topology import open_log
 from stream.transports.records import Append, partition_for
-from stream.wire import Incoming, decode, encode_change, encode_scored, rejected_document
+from stream.wire import Incoming, decode, encode_change, encode_scored
 
 DAY = 86_400_000
 NOW = time.time_ns() // 1_000_000
