@@ -12,19 +12,29 @@ from stream.delivery.message import Alert
 from stream.delivery.routes import Routes
 from stream.delivery.state import Message
 
-_AGAIN = frozenset({"superseded", "snoozed"})
+_LAST_WORDS = frozenset({"superseded", "snoozed"})
 
 
 def decided(decisions: Iterable[Decision], *, source: str, now: int) -> list[tuple[str, dict[str, Any]]]:
-    """(account, event) for each change that the decisions are about: all that was said of it at this moment."""
-    by_change: dict[tuple[str, bool], list[Decision]] = {}
+    """(account, event) of what was decided: one for each change, and one for each last word on an earlier one."""
+    by_event: dict[str, list[Decision]] = {}
     for one in decisions:
-        last_word = one.alert is not None and one.reason in _AGAIN
-        by_change.setdefault((one.change["id"], last_word), []).append(one)
-    return [_decided(said, source, now, again=again) for (_, again), said in by_change.items()]
+        by_event.setdefault(_event_id(one), []).append(one)
+    return [_decided(event_id, said, source, now) for event_id, said in by_event.items()]
 
 
-def _decided(said: list[Decision], source: str, now: int, *, again: bool) -> tuple[str, dict[str, Any]]:
+def _event_id(one: Decision) -> str:
+    """The same for the same words, however often they are said; the recipients of a change are told of together."""
+    if one.target is not None and one.alert is not None and one.reason in _LAST_WORDS:
+        return f"{one.change['id']}/{one.route}/{one.target.id}/{one.reason}"
+    return f"{one.change['id']}/{'already_sent' if _repeated(one) else 'decided'}"
+
+
+def _repeated(one: Decision) -> bool:
+    return one.reason == "already_sent" and one.target is None
+
+
+def _decided(event_id: str, said: list[Decision], source: str, now: int) -> tuple[str, dict[str, Any]]:
     change = said[0].change
     data, id_ = change["data"], str(change["id"])
     account = str(data["account"])
@@ -34,7 +44,7 @@ def _decided(said: list[Decision], source: str, now: int, *, again: bool) -> tup
             as_a_whole.setdefault((one.reason, one.until, one.by), []).append(one.route)
     event = {
         "specversion": "1.0",
-        "id": f"{id_}/{said[0].reason}" if again or said[0].reason == "already_sent" else f"{id_}/decided",
+        "id": event_id,
         "source": source,
         "type": ALERT_DECIDED,
         "subject": account,
