@@ -64,7 +64,8 @@ def test_the_transport_is_found(rig: Rig) -> None:
             Recovery,
             (
                 "completed signal_recovery_start _restart_recovery _slurp_changelogs _publish_stats"
-                " _set_recovery_started _wait on_recovery_completed active_tps standby_tps tp_to_table _generation_id flush_buffers"
+                " _set_recovery_started _wait on_recovery_completed active_tps standby_tps tp_to_table _generation_id"
+                " flush_buffers"
             ),
         ),
         (Collection, "apply_changelog_batch on_changelog_event persisted_offset changelog_topic data"),
