@@ -1,4 +1,4 @@
-"""Installations for the tests of the worker: on a file, and on Kafka where a test's module says that it holds there, too.
+"""Installations for the tests of the worker: on a file, and on Kafka where a test's module says that it holds there.
 
 A module with ``ON_KAFKA = True`` has each of its tests run on both.
 """

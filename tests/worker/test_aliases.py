@@ -11,7 +11,6 @@ from .conftest import Install
 from .processes import Installation, records
 from .telling import append, event, keyed, latest, profile, send, until
 
-
 ON_KAFKA = True
 
 def _alias(old: str, canonical: str) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from .processes import Installation, records
 from .pure import by_id, pure_changes
 from .telling import DAY, changes, facts, funding, latest, moves, now, profile, send, until
 
-
 ON_KAFKA = True
 
 def _marks(installation: Installation) -> list[tuple[int, str, int, dict[str, Any]]]:

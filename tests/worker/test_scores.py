@@ -102,7 +102,8 @@ def test_scores_come_with_changes_seldom_otherwise_and_survive_kills(
     until(lambda: told.of("reader.com")[-1][1]["data"]["profiles"]["quick"]["score"] > 29, 5)
     seldom = told.of("reader.com")
     ((moment, _),) = changed.of("reader.com")
-    assert moment in [at for at, _ in seldom], "in the transaction of the change"
+    apart = min(abs(at - moment) for at, _ in seldom)  # Kafka stamps each topic's part of a transaction by itself
+    assert apart == 0 if installation.settings.embedded else apart < 200, "in the transaction of the change"
     assert 3 <= len(seldom) <= (now() - begun) // 1_000 + 2
 
     # time alone: 20 points, then 15, 10 and 5, each at its moment, none of them a change

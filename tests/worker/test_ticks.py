@@ -54,13 +54,14 @@ def test_a_decay_is_told_within_a_second_and_those_missed_after_a_restart_with_t
     time.sleep(1.2)  # its first line is passed now, its second one not yet
     started = now()
     installation.start()
+    ready = now()  # on Kafka only once the one that was killed is missed
     until(lambda: changes(installation, "missed.com")[1:], 10)
     missed = changes(installation, "missed.com")[1]
     assert (missed["from_tier"], missed["to_tier"], missed["cause"]) == ("hot", "warm", "decay")
     assert parse_time(missed["effective_at"]) < started < parse_time(missed["detected_at"])
     until(lambda: changes(installation, "missed.com")[2:], 10)
     second = changes(installation, "missed.com")[2]
-    assert _lateness([second])[0] < 1_000
+    assert parse_time(second["detected_at"]) < max(parse_time(second["effective_at"]), ready) + 1_000
 
     # ticks that nobody asked for: doubled, late, keyed, telling of the future, through a topic for signals
     before, ended = installation.documents("tier-changes"), now()
