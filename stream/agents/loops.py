@@ -19,7 +19,7 @@ from stream.agents.intake import Intake
 from stream.agents.news import tell
 from stream.agents.refusals import RefusalWatch
 from stream.agents.shard import Shard
-from stream.agents.start import bring_into_force, incarnation_of, learn_aliases
+from stream.agents.start import bring_into_force, incarnations, learn_aliases
 from stream.agents.work import Work
 from stream.identity import Aliases
 from stream.metrics import Metrics
@@ -28,7 +28,7 @@ from stream.settings import Settings
 from stream.transports.batching import Batch, StaleBatch
 from stream.transports.errors import LogError
 from stream.transports.records import Append
-from stream.transports.rows import RowsClosed, RowStore
+from stream.transports.rows import Rows, RowsClosed, RowStore
 from stream.transports.steps import passed
 from stream.web.health import Health
 from stream.wire import encode_mark
@@ -83,7 +83,8 @@ class Worker:
         """Before anything is consumed. Raises LogError and ProfileErrors; then nothing was appended."""
         await asyncio.to_thread(bring_into_force, self.settings, self.profiles, _now())
         await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
-        self._incarnation = await asyncio.to_thread(incarnation_of, self.settings)
+        found = await asyncio.to_thread(incarnations, self.settings, SIGNALS, ACCOUNT_STATE)
+        self._incarnation, self.store.incarnation = found
 
     async def recovered(self) -> None:
         """Our partitions are restored: take up their accounts. Raises StateTooNew."""
@@ -96,8 +97,9 @@ class Worker:
             shard = self.shards.get(partition)
             if shard is not None and not shard.current(self.store.rows(partition)):
                 self._drop(shard)
-            self._take_up(partition)
-            await asyncio.sleep(0)
+            if partition not in self.shards:
+                # Seconds where there are many accounts: meanwhile the brokers have to hear of us.
+                self.shards[partition] = await asyncio.to_thread(self._new_shard, partition, self.store.rows(partition))
         if TP(self.settings.topic(ACCOUNTS), 0) in assigned:  # whoever had it before may have added some
             await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
         self.owned = owned
@@ -119,10 +121,11 @@ class Worker:
     def _take_up(self, partition: int) -> Shard:
         shard = self.shards.get(partition)
         if shard is None:
-            rows = self.store.rows(partition)
-            shard = Shard(partition, rows, self.settings, self.metrics, self.watch, self._incarnation)
-            self.shards[partition] = shard
+            shard = self.shards[partition] = self._new_shard(partition, self.store.rows(partition))
         return shard
+
+    def _new_shard(self, partition: int, rows: Rows) -> Shard:
+        return Shard(partition, rows, self.settings, self.metrics, self.watch, self._incarnation)
 
     def _drop(self, shard: Shard) -> None:
         """What the shard holds in memory is not what is stored, or no longer ours: forget it."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from schemas.topics import ACCOUNT_STATE, ALIASES, PROFILES, SIGNALS
+from schemas.topics import ACCOUNT_STATE, ALIASES, PROFILES
 from stream.agents.activation import activation, in_force
 from stream.agents.memory import read_format
 from stream.agents.table import partition_key
@@ -45,10 +45,10 @@ def bring_into_force(settings: Settings, profiles: Sequence[LoadedProfile], now:
         log.info(sentence)
 
 
-def incarnation_of(settings: Settings) -> str:
-    """What tells the topic ``signals`` from one that had its name before. Blocks. Raises LogError."""
+def incarnations(settings: Settings, *names: str) -> list[str]:
+    """What tells each of these topics from one that had its name before. Blocks. Raises LogError."""
     with open_log(settings) as opened:
-        return opened.incarnation(settings.topic(SIGNALS))
+        return [opened.incarnation(settings.topic(name)) for name in names]
 
 
 def learn_aliases(settings: Settings, aliases: Aliases) -> None:

@@ -6,6 +6,7 @@ what is here is always some earlier state of it. A directory that is lost, damag
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +29,10 @@ from stream.transports.errors import LogFull, RowsInUse
 from stream.transports.records import Record
 from stream.transports.rows import Rows, RowsClosed, RowStore
 
+log = logging.getLogger("tierline")
+
 END = b"\xff\xffend"
-"""Where the changelog offset is kept; no key of ours begins so."""
+"""Where the changelog's offset and incarnation are kept; no key of ours begins so."""
 OLD = 12 * 3_600.0
 """Seconds after which rows that nobody wrote are read back anew: compaction may have dropped the tombstones meanwhile
 (``delete.retention.ms`` is a day)."""
@@ -41,14 +44,21 @@ WRITE_BYTES = 8 * 1024 * 1024
 class RocksRows:
     """The rows of one partition in a directory of their own. Fulfils ``Rows``."""
 
-    def __init__(self, path: Path, cache: Cache) -> None:
-        """Raises RowsInUse where another process has the directory."""
+    def __init__(self, path: Path, cache: Cache, incarnation: str = "") -> None:
+        """Rows that come from another changelog than that of this ``incarnation`` are forgotten.
+
+        Raises RowsInUse where another process has the directory.
+        """
         self.path = path
+        self._incarnation = incarnation
         self.version = 0
         self._options = _options(cache)
         self._lazily = WriteOptions()
         cast(Any, self._lazily).disable_wal = True  # the changelog has it
         self._open()
+        if self.end is not None and self._of != incarnation:
+            log.warning("%s: the rows come from another changelog, and are read anew", path)
+            self.reset()
         if self.end is not None and time.time() - self._written > OLD:
             self.reset()
 
@@ -68,10 +78,10 @@ class RocksRows:
             self._db = Rdict(str(self.path), self._options)
             end = None
         self.end: int | None = None
-        self._written = 0.0
+        self._written, self._of = 0.0, ""
         if end is not None:
-            offset, written = end.split()
-            self.end, self._written = int(offset), float(written)
+            offset, written, *of = end.decode().split()
+            self.end, self._written, self._of = int(offset), float(written), "".join(of)
 
     def get(self, key: bytes, /) -> bytes | None:
         """See ``Rows``."""
@@ -106,7 +116,7 @@ class RocksRows:
                 batch.put(key, value)
         if end is not None:
             self.end = end
-            batch.put(END, b"%d %f" % (end, time.time()))
+            batch.put(END, f"{end} {time.time()} {self._incarnation}".encode())
         try:
             self._db.write(batch, self._lazily)
         except DbClosedError as error:
@@ -143,7 +153,7 @@ class RocksStore(RowStore):
     def new_rows(self, partition: int) -> Rows:
         """The rows of a partition, as they were left."""
         path: Path = (self.options or {})["path"]
-        return RocksRows(path / str(partition), self._cache)
+        return RocksRows(path / str(partition), self._cache, self.incarnation)
 
     async def on_stop(self) -> None:
         """Leaves everything on the disk."""

@@ -96,6 +96,9 @@ class RowStore(Store, MutableMapping[bytes, bytes]):  # type: ignore[type-arg]
     Faust reads it as one mapping; the agents take a partition's ``rows`` and write those.
     """
 
+    incarnation = ""
+    """What tells the changelog from one that had its name before; set before any rows are taken up."""
+
     def __init__(self, url: Any, app: Any, table: CollectionT, **options: Any) -> None:
         super().__init__(url, app, table, **options)
         self._parts: dict[int, Rows] = {}
