@@ -15,7 +15,8 @@ from stream.delivery.rendering.render import Parts
 from stream.delivery.rendering.slack import paragraphs
 from stream.delivery.rendering.view import View
 
-MOST_BYTES = 27_000
+BODY_BYTES, FOOTER_BYTES = 18_000, 3_000
+"""Of the card's JSON; with title, link and the members around them it stays below Teams' limit."""
 BLOCK = 2_000
 """Characters of a paragraph."""
 
@@ -37,32 +38,41 @@ class TeamsLayout:
     def assemble(self, parts: Parts, view: View, alert: Alert) -> Mapping[str, Any]:
         """One card; its last paragraphs are left out where it would be too large."""
         del alert
-        title = text.one_line(parts["title"], 200) or "A tier change"
+        title = text.one_line(parts["title"], 150) or "A tier change"
         run = {"type": "TextRun", "text": title, "size": "Large", "weight": "Bolder"}
-        body: list[dict[str, Any]] = [{"type": "RichTextBlock", "inlines": [run]}]
+        small = {"isSubtle": True, "size": "Small"}
+        footer = _fitting(
+            [{"type": "TextBlock", "text": _cut(line), "wrap": True} | small for line in paragraphs(parts["footer"])],
+            FOOTER_BYTES,
+        )
+        body: list[dict[str, Any]] = []
         for index, paragraph in enumerate(paragraphs(parts["body"])):
             for position, lines in enumerate(_runs(paragraph)):
                 spacing = "Medium" if index and not position else "Small"
                 body.append({"type": "TextBlock", "text": _cut(lines), "wrap": True, "spacing": spacing})
-        footer = [
-            {"type": "TextBlock", "text": _cut(line), "wrap": True, "isSubtle": True, "size": "Small"}
-            for line in paragraphs(parts["footer"])
-        ]
         card: dict[str, Any] = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
             "version": "1.4",
             "fallbackText": title,
             "msteams": {"width": "Full"},
-            "body": body + footer,
+            "body": [{"type": "RichTextBlock", "inlines": [run]}, *_fitting(body, BODY_BYTES), *footer],
         }
         if view.get("link"):
             card["actions"] = [{"type": "Action.OpenUrl", "title": "More in Tierline", "url": view["link"]}]
-        while len(body) > 1 and len(json.dumps(card, ensure_ascii=True)) > MOST_BYTES:
-            body.pop()
-            card["body"] = body + footer
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
         return {"type": "message", "attachments": [attachment]}
+
+
+def _fitting(blocks: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """As many of the first blocks as fit."""
+    kept = []
+    for block in blocks:
+        most -= len(json.dumps(block)) + 2
+        if most < 0:
+            break
+        kept.append(block)
+    return kept
 
 
 def _runs(paragraph: str) -> list[str]:

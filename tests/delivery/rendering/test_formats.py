@@ -130,3 +130,25 @@ def test_mail_parts(name: str) -> None:
         assert reaching not in body["html"]
     assert body["html"].count("<table") == body["html"].count("</table>")
     assert body["text"].strip()
+
+
+MANY = "".join(f"paragraph {number} " + "of a long message " * 15 + "\n\n" for number in range(55))
+ONE = "{{ link_to(link, 'here') }} & " + "a long paragraph " * 900
+
+
+@pytest.mark.parametrize("body", [MANY, ONE, "x\n\n" * 4_000, "- item\n" * 2_000], ids=["many", "one", "short", "list"])
+def test_more_than_a_format_takes(body: str) -> None:
+    """A team's template that writes too much is cut where the format ends, and still sent."""
+    own = {"body": body, "title": "t" * 5_000, "footer": body[:9_000]}
+    slack = Renderer(SlackLayout(), own).render(samples()["up"])
+    assert slack.note is None
+    assert len(slack.body["blocks"]) <= 50
+    assert len(json.dumps(slack.body, ensure_ascii=False)) < 13_000 + 55 * 100, "members of blocks aside"
+    texts = [(block.get("text") or block["elements"][0])["text"] for block in slack.body["blocks"]]
+    assert sum(map(len, texts)) < 13_000
+    assert all(len(text) <= 3_000 for text in texts)
+    assert all(Block.parse(block).to_dict() == block for block in slack.body["blocks"])  # type: ignore[union-attr]
+    teams = Renderer(TeamsLayout(), own).render(samples()["up"])
+    assert teams.note is None
+    jsonschema.validate(teams.body, MESSAGE)
+    assert len(json.dumps(teams.body).encode()) < 28_000
