@@ -11,7 +11,7 @@ from math import inf
 from operator import attrgetter
 
 from stream.scoring import surge
-from stream.scoring.columns import Column, Peak
+from stream.scoring.columns import Column, Peak, bounded
 from stream.scoring.course import Course
 from stream.scoring.criteria import SignalRule
 from stream.scoring.folded import Folded
@@ -19,6 +19,7 @@ from stream.scoring.ledger import Entry
 from stream.scoring.values import TOLERANCE
 
 _by_key = attrgetter("key")
+
 
 class Book:
     """The counted signals of one rule in order of ``(time, source, id)``."""
@@ -37,24 +38,28 @@ class Book:
         self._asked: int | None = None
         self._answer = (0.0, 0.0)
 
-    def add(self, entry: Entry) -> bool:
-        """Count one more signal, if ``where`` and ``limit`` let it; tell whether the signal matched."""
+    def add(self, entry: Entry) -> float | None:
+        """Count one more signal, if ``where`` and ``limit`` let it; ``None`` where it does not match.
+
+        Tells what it can raise the value by at most; infinite where it may also lower it, or let it rise with time.
+        """
         self._asked = None
         if not self.rule.matches(entry.data):
-            return False
-        limit = self.rule.limit
+            return None
+        limit, gain = self.rule.limit, 0.0
         if limit is None:
-            self._insert(entry)
+            gain = self._insert(entry)
         elif not self._matched or self._matched[-1].key < entry.key:
             self._matched.append(entry)
             window = entry.time // limit.per
             left = limit.count - (self.folded.spent(window) if self.folded else 0)
             if left > 0 and (len(self.counted) < left or self.counted[-left].time // limit.per != window):
-                self._insert(entry)
+                gain = self._insert(entry)
         else:
             insort(self._matched, entry, key=_by_key)
             self._recount()
-        return True
+            return inf
+        return gain
 
     def remove(self, entry: Entry) -> None:
         """Count a signal no longer."""
@@ -87,7 +92,7 @@ class Book:
         up, down = self._parts(now)
         if rule.cap is None:
             return up if up >= -down - TOLERANCE else down
-        return _bounded(up + down, rule.cap)
+        return bounded(up + down, rule.cap)
 
     def bounds(self, first: int, last: int) -> tuple[float, float]:
         """The least and the greatest value in ``[first, last]``, where no signal begins in ``(first, last]``."""
@@ -104,11 +109,11 @@ class Book:
             up, down = (side.reach() if side else 0.0 for side in (self._up, self._down))
             more, less = self._remainder(first)
             cap = inf if rule.cap is None else rule.cap
-            return _bounded(down + less, cap), _bounded(up + more, cap)
+            return bounded(down + less, cap), bounded(up + more, cap)
         up_first, down_first = self._parts(first)
         up_last, down_last = self._parts(last)
         if rule.cap is not None:
-            return _bounded(up_last + down_first, rule.cap), _bounded(up_first + down_last, rule.cap)
+            return bounded(up_last + down_first, rule.cap), bounded(up_first + down_last, rule.cap)
         if up_last >= -down_first - TOLERANCE:
             return up_last, up_first
         if up_first < -down_last - TOLERANCE:
@@ -235,10 +240,12 @@ class Book:
         return max(value, 0.0), min(value, 0.0)
 
     def _place(self, entry: Entry) -> int | None:
+        if self.counted and self.counted[0] is entry:  # as where the oldest of too many is forgotten
+            return 0
         index = bisect_left(self.counted, entry.key, key=_by_key)
         return index if index < len(self.counted) and self.counted[index] is entry else None
 
-    def _insert(self, entry: Entry) -> None:
+    def _insert(self, entry: Entry) -> float:
         if not self.counted or self.counted[-1].key < entry.key:
             index = len(self.counted)
         else:
@@ -246,10 +253,12 @@ class Book:
         self.counted.insert(index, entry)
         self.times.insert(index, entry.time)
         points = self.rule.worth(entry.data)
-        if self.rule.surge is not None or points == 0:
-            return
-        side = self._side(points)
-        side.insert(bisect_right(side.times, entry.time), entry.time, points)
+        if self.rule.surge is not None:
+            return inf
+        if points != 0:
+            side = self._side(points)
+            side.insert(bisect_right(side.times, entry.time), entry.time, points)
+        return points if points >= 0 and self._falls else inf
 
     def _delete(self, entry: Entry) -> None:
         index = self._place(entry)
@@ -284,10 +293,3 @@ class Book:
             if used < limit.count:
                 used += 1
                 self._insert(entry)
-
-
-def _bounded(total: float, cap: float) -> float:
-    if cap == inf:
-        return total
-    return min(total, cap) if cap >= 0 else max(total, cap)
-

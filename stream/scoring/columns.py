@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
-from math import ldexp
+from math import inf, ldexp
 
 from stream.scoring.course import Course
 from stream.scoring.decay import Decay, Phase
@@ -47,6 +47,13 @@ def half_value(total: int, base: int, now: int, span: int) -> float:
         base += extra
     whole, rest = divmod(now, span)
     return ldexp(float(total), base - whole - SCALE) * float(2.0 ** -(rest / span))
+
+
+def bounded(total: float, cap: float) -> float:
+    """A sum within its cap: a negative one bounds below."""
+    if cap == inf:
+        return total
+    return min(total, cap) if cap >= 0 else max(total, cap)
 
 
 class Column:

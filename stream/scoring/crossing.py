@@ -14,12 +14,12 @@ half-lives are added up (``course``), so that what cancels is not searched milli
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import fsum
 
 from stream.scoring.book import Book
 from stream.scoring.course import Course
+from stream.scoring.least import least
 from stream.scoring.place import Place
 from stream.scoring.profile import Group
 from stream.scoring.values import DISQUALIFIED, TOLERANCE
@@ -39,7 +39,13 @@ def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
     Returns ``(moment, True)``, ``(None, True)`` when there is none, or ``(moment, False)`` when the search ran out of
     budget: nothing happens before that moment, and the search goes on from there.
     """
-    return _Search(place, now).first(now, _may_move, lambda moment: tier_at(place, moment) != place.tier)
+    ladder = place.profile.ladder
+    if place.tier == ladder.lowest and place.steady(now):
+        return None, True  # what can only fall has nowhere to go
+    search = _Search(place, now)
+    at = ladder.index.get(place.tier or "")
+    lines = () if at is None else (ladder.tiers[at].exit, ladder.above[place.tier])
+    return search.first(now, _may_move, lambda moment: tier_at(place, moment, search) != place.tier, lines)
 
 
 def still(place: Place, now: int, values: list[float]) -> bool:
@@ -47,30 +53,37 @@ def still(place: Place, now: int, values: list[float]) -> bool:
 
     ``values``: the place's values ``now``.
     """
+    if place.due is not None and place.due - 1 <= now:
+        return True
     search = _Search(place, now, values)
     last = search.end if place.due is None else place.due - 1
     if last <= now:
         return True
+    if place.steady(now) and place.tier != DISQUALIFIED:
+        return tier_at(place, last, search) == place.tier
     return not any(mark <= last for mark in search.starts) and _may_move(now, last, search) is False
 
 
 def next_drift(place: Place, now: int, by: float) -> int | None:
     """The first moment after ``now`` at which time alone has moved the score by ``by`` points; ``None``: never."""
-    score, _ = place.profile.total(place.values(now))
+    search = _Search(place, now)
+    score = search.score(now)
+    if place.steady(now) and score - place.profile.low < by - TOLERANCE:
+        return None  # what can only fall is at the bottom before that
 
     def may(first: int, last: int, search: _Search) -> bool:
         least, most = search.bounds(first, last)
         return score - least >= by - TOLERANCE or most - score >= by - TOLERANCE
 
     def holds(moment: int) -> bool:
-        return abs(place.profile.total(place.values(moment))[0] - score) >= by - TOLERANCE
+        return abs(search.score(moment) - score) >= by - TOLERANCE
 
-    return _Search(place, now).first(now, may, holds)[0]
+    return search.first(now, may, holds, (score - by + TOLERANCE, score + by - TOLERANCE))[0]
 
 
-def tier_at(place: Place, now: int) -> str:
-    """The tier the machine gives at ``now``."""
-    score, _ = place.profile.total(place.values(now))
+def tier_at(place: Place, now: int, search: _Search | None = None) -> str:
+    """The tier the machine gives at ``now``; ``search``: one that began no later."""
+    score = place.profile.total(place.values(now))[0] if search is None else search.score(now)
     return place.profile.ladder.next(place.tier, score, shut=place.shut(now), now=now, since=place.since)
 
 
@@ -79,8 +92,11 @@ class _Search:
 
     def __init__(self, place: Place, now: int, values: list[float] | None = None) -> None:
         self.place = place
-        self._low = place.values(now) if values is None else values.copy()
-        self._high = self._low.copy()
+        self._values = place.values(now) if values is None else values.copy()
+        self._moment: int | None = None
+        self._score = 0.0
+        self._low = self._values.copy()
+        self._high = self._values.copy()
         books = place.books.items()
         self._moving: list[tuple[int, Book]] = [
             (number, book) for number, book in books if number < len(self._low) and book.ends > now
@@ -95,11 +111,22 @@ class _Search:
         self._falling = all(book.only_falls for _, book in self._moving)
         self._rising = all(book.only_rises for _, book in self._moving)
 
-    def first(self, now: int, may: _May, holds: Callable[[int], bool]) -> tuple[int | None, bool]:
+    def score(self, moment: int) -> float:
+        """The score at a moment that is not before the search began."""
+        if moment != self._moment:  # asked twice of each: does it hold, and how far is it
+            for number, book in self._moving:
+                self._values[number] = book.value(moment)
+            self._score = self.place.profile.total(self._values)[0]
+            self._moment = moment
+        return self._score
+
+    def first(
+        self, now: int, may: _May, holds: Callable[[int], bool], lines: Sequence[float]
+    ) -> tuple[int | None, bool]:
         """The least moment after ``now`` that ``holds``.
 
         ``may`` says whether a span could have one: no (false), yes by the score alone (true), yes for some other
-        reason (``None``).
+        reason (``None``). ``lines``: the scores at which it is to be expected; they guide, ``holds`` decides.
         """
         spent = 0
         for mark in self._marks:
@@ -119,7 +146,7 @@ class _Search:
                         spans += self._split(first, last)
                         continue
                 if holds(last):
-                    return bisect_left(range(first + 1, last), True, key=holds) + first + 1, True
+                    return least(first, last, holds, self.score, lines), True
             now = mark
         return None, True
 

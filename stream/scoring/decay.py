@@ -57,12 +57,8 @@ class Decay:
     """The age from which the course to the end of time is one plain phase, so that a signal may be forgotten."""
     bends: tuple[int, ...]
     """The ages at which one phase gives way to the next, or to nothing."""
-
-    @property
-    def falls(self) -> bool:
-        """Whether the share never rises with age."""
-        keeps = [phase.keep for phase in self.phases]
-        return all(one >= other for one, other in pairwise(keeps))
+    falls: bool
+    """Whether the share never rises with age."""
 
     def share(self, age: int) -> float:
         """What is left of one point at this age (milliseconds); nothing before it began."""
@@ -111,4 +107,6 @@ def compile_decay(document: Mapping[str, Any] | str | None) -> Decay:
 
 def _decay(phases: list[Phase], grace: int, ends: int | None, settled: int) -> Decay:
     starts = tuple(phase.start for phase in phases)
-    return Decay(tuple(phases), starts, grace, ends, settled, starts[1:] if ends is None else (*starts[1:], ends))
+    bends = starts[1:] if ends is None else (*starts[1:], ends)
+    falls = all(one.keep >= other.keep for one, other in pairwise(phases))
+    return Decay(tuple(phases), starts, grace, ends, settled, bends, falls)

@@ -13,9 +13,7 @@ The clock of an account is the greatest record time applied to it: the same log 
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left
-from dataclasses import dataclass
 from operator import attrgetter
 
 from stream.scoring import crossing, publish
@@ -24,59 +22,10 @@ from stream.scoring.ledger import Entry, Shift
 from stream.scoring.place import Place
 from stream.scoring.profile import Profiles
 from stream.scoring.state import AccountState
-from stream.scoring.values import FACT_TYPES, Cause, Effects, Outcome, Refused, Signal, TierChange
+from stream.scoring.timeline import Activation, Timeline
+from stream.scoring.values import FACT_TYPES, NOT_RETRACTABLE, Cause, Effects, Outcome, Refused, Signal, TierChange
 
 __all__ = ["Activation", "Engine", "Limits", "Timeline"]
-
-_by_key = attrgetter("key")
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """Profiles in force from this record time on."""
-
-    time: int
-    profiles: Profiles
-
-
-class Timeline:
-    """The profile activations of a partition, by number; the account's ``epoch`` counts those it has been through."""
-
-    __slots__ = ("_base", "activations", "first")
-
-    def __init__(self, first: int = 0, base: Profiles | None = None) -> None:
-        self.first = first
-        """The number of the oldest activation still needed."""
-        self._base = base or Profiles()
-        self.activations: list[Activation] = []
-
-    @property
-    def epoch(self) -> int:
-        """The number after the newest activation."""
-        return self.first + len(self.activations)
-
-    @property
-    def profiles(self) -> Profiles:
-        """What is in force now."""
-        return self.at(self.epoch)
-
-    def at(self, epoch: int) -> Profiles:
-        """What is in force for an account of this epoch."""
-        return self.activations[epoch - self.first - 1].profiles if epoch > self.first else self._base
-
-    def after(self, epoch: int) -> list[Activation]:
-        """The activations that an account of this epoch has not been through."""
-        return self.activations[epoch - self.first :]
-
-    def add(self, activation: Activation) -> None:
-        """A profile version was activated or retired."""
-        self.activations.append(activation)
-
-    def trim(self, epoch: int) -> None:
-        """Every account has been through ``epoch``: what lies before is needed no more."""
-        self._base = self.at(epoch)
-        del self.activations[: epoch - self.first]
-        self.first = epoch
 
 
 class Engine:
@@ -111,53 +60,36 @@ class Engine:
             return (None if fresh else state), effects
         state.clock = max(state.clock, time)
         effects.outcome = self._take(state, signal, timeline, effects.changes, fresh=fresh)
-        self._forget(state, timeline.profiles)
+        if state.clock - state.folded_at >= self.limits.horizon // 32:
+            self._forget(state, timeline.profiles)
         return state, effects
 
     def catch_up(self, state: AccountState, until: int, timeline: Timeline, changes: list[TierChange]) -> None:
         """Apply outstanding profile activations, and emit what time alone did up to ``until``."""
         state.build()
-        for activation in timeline.after(state.epoch):
-            self._advance(state, activation.time, changes)
-            state.clock = max(state.clock, activation.time)
-            state.epoch += 1
-            self._activate(state, activation.profiles, changes)
+        if state.epoch != timeline.epoch:
+            for activation in timeline.after(state.epoch):
+                self._advance(state, activation.time, changes)
+                state.clock = max(state.clock, activation.time)
+                state.epoch += 1
+                self._activate(state, activation.profiles, changes)
         self._advance(state, until, changes)
 
     def _take(
         self, state: AccountState, signal: Signal, timeline: Timeline, changes: list[TierChange], *, fresh: bool
     ) -> Outcome:
         """Remember a signal that is new, and run the tier machines that it touches."""
-        now, profiles = state.clock, timeline.profiles
-        cause: Cause = "signal"
-        told = False
-        if signal.type in FACT_TYPES:
-            cause = "fact"
-            told = self._tell(state, signal)
-        elif signal.type == "retracted":
-            cause = "retraction"
+        profiles = timeline.profiles
+        facts = signal.type in FACT_TYPES
+        changed = self._tell(state, signal) if facts else []
         shift = self._remember(state, signal, profiles)
-        touched = {entry.type for entry in (*shift.added, *shift.removed)}
-        crowded = len(state.ledger) > self.limits.remembered
-        counted = False
-        moved: list[tuple[Place, list[float], float]] = []
-        for place in state.places.values():
-            if not (told or fresh or crowded or any(type_ in place.profile.by_type for type_ in touched)):
-                continue
-            before = place.values(now)
-            score_before = 0.0 if place.tier is None else place.profile.total(before)[0]
-            if told:
-                place.weigh(state.values)
-            for entry in shift.removed:
-                place.discount(entry)
-            for entry in shift.added:
-                counted = place.count(entry, state.folded) or counted
-            moved.append((place, before, score_before))
-        if crowded:
-            self._crowd_out(state)
-        for place, before, score_before in moved:
-            publish.settle(state, place, cause, signal, before, score_before, changes)
-        if signal.type in FACT_TYPES:
+        crowd = len(state.ledger) - self.limits.remembered
+        plain = not (changed or fresh or shift.removed or len(shift.added) > 1)
+        if plain and (crowd <= 0 or _gives_way(state, signal, crowd, profiles)):
+            counted = self._add(state, signal, shift, changes, crowded=crowd > 0)
+        else:
+            counted = self._turn(state, signal, shift, changed, changes, fresh=fresh, crowded=crowd > 0)
+        if facts:
             return "fact"
         if signal.type == "retracted":
             return "retraction"
@@ -165,18 +97,70 @@ class Engine:
             return "counted"
         return "kept" if shift.added else "repeat"
 
+    def _add(
+        self, state: AccountState, signal: Signal, shift: Shift, changes: list[TierChange], *, crowded: bool
+    ) -> bool:
+        """At most one more signal counts, and nothing else changes: most raise the score a little, and move no tier."""
+        lifted: list[tuple[Place, float]] = []
+        for entry in shift.added:
+            for place in state.places.values():
+                if entry.type in place.profile.by_type:
+                    lift = place.count(entry, state.folded)
+                    if lift is not None:
+                        lifted.append((place, lift))
+        if crowded:
+            self._crowd_out(state)
+        for place, lift in lifted:
+            publish.lift(state, place, _cause(signal), signal, shift.added[0], lift, changes)
+        return bool(lifted)
+
+    def _turn(
+        self,
+        state: AccountState,
+        signal: Signal,
+        shift: Shift,
+        changed: list[str],
+        changes: list[TierChange],
+        *,
+        fresh: bool,
+        crowded: bool,
+    ) -> bool:
+        """Whatever else a signal may do: tell facts, take back, be the first, push others out."""
+        touched = {entry.type for entry in (*shift.added, *shift.removed)}
+        counted = False
+        moved: list[tuple[Place, list[float]]] = []
+        for place in state.places.values():
+            read = not place.profile.facts.isdisjoint(changed)
+            alike = not (fresh or crowded) and touched.isdisjoint(place.profile.by_type)
+            if alike and not read:
+                continue
+            before = place.values(state.clock)
+            if read and not place.weigh(state.values) and alike:
+                continue
+            for entry in shift.removed:
+                place.discount(entry)
+            for entry in shift.added:
+                counted = place.count(entry, state.folded) is not None or counted
+            moved.append((place, before))
+        if crowded:
+            self._crowd_out(state)
+        for place, before in moved:
+            publish.settle(state, place, _cause(signal), signal, before, None, changes)
+        return counted
+
     @staticmethod
-    def _tell(state: AccountState, signal: Signal) -> bool:
+    def _tell(state: AccountState, signal: Signal) -> list[str]:
+        """Take the facts of a signal. Returns those that are not as they were."""
         key = key_of(signal)
         if signal.type == "opportunity_outcome":
             facts = {"last_outcome": signal.data["stage"], "last_outcome_at": iso(signal.time)}
         else:
             facts = flat_facts(signal.data["facts"])
-        return True in [state.tell(name, value, key) for name, value in facts.items()]
+        return [name for name, value in facts.items() if state.tell(name, value, key)]
 
     def _remember(self, state: AccountState, signal: Signal, profiles: Profiles) -> Shift:
         now = state.clock
-        if before_floor(self.limits, state, now, key_of(signal), signal.type):
+        if signal.type in NOT_RETRACTABLE and before_floor(self.limits, state, now, key_of(signal), signal.type):
             return Shift([], [])  # a fact or an outcome: taken as a fact, too old to be counted
         if signal.type == "retracted":
             data = {name: signal.data[name] for name in ("signal_id", "signal_source", "signal_time")}
@@ -191,16 +175,13 @@ class Engine:
         """Forget the oldest of too many, before the tier machine runs: it may count for less now (``Folded``)."""
         ledger = state.ledger
         while len(ledger) > self.limits.remembered:
-            first = (entry for entries in ledger.by_type.values() for entry in entries[:2])
-            oldest, rest = heapq.nsmallest(2, first, key=_by_key)
-            self._fold(state, oldest)
-            state.floor = rest.key if state.floor is None else max(rest.key, state.floor)
+            self._fold(state, ledger.oldest)
+            floor = ledger.oldest.key
+            state.floor = floor if state.floor is None else max(floor, state.floor)
 
     def _forget(self, state: AccountState, profiles: Profiles) -> None:
-        """Forget what is old enough to go on counting as before, in passes a few days apart."""
+        """Forget what is old enough to go on counting as before: a pass, made a few days after the last."""
         ledger = state.ledger
-        if state.clock - state.folded_at < self.limits.horizon // 32:
-            return
         state.folded_at = state.clock
         for type_, entries in list(ledger.by_type.items()):
             before = state.clock - self._kept(type_, profiles)
@@ -223,6 +204,8 @@ class Engine:
 
     def _advance(self, state: AccountState, until: int, changes: list[TierChange]) -> None:
         """Emit, in order of time and profile, every transition up to ``until``."""
+        if (soonest := state.due) is None or soonest > until:
+            return
         while True:
             due: Place | None = None
             for place in state.places.values():
@@ -261,6 +244,19 @@ class Engine:
             publish.settle(state, fresh, "profile", None, before, score_before, changes)
         state.resting |= {name: place.rest() for name, place in old.items()}
         state.folded = {name: kept for name, kept in state.folded.items() if name in profiles.fingerprints}
+
+
+def _cause(signal: Signal) -> Cause:
+    if signal.type in FACT_TYPES:
+        return "fact"
+    return "retraction" if signal.type == "retracted" else "signal"
+
+
+def _gives_way(state: AccountState, signal: Signal, crowd: int, profiles: Profiles) -> bool:
+    """Whether what is pushed out by a signal that is new goes on counting just as before."""
+    oldest = state.ledger.oldest
+    age = state.clock - oldest.time
+    return crowd == 1 and oldest.id != signal.id and age >= profiles.horizons.get(oldest.type, 0)
 
 
 def flat_facts(facts: dict[str, object]) -> dict[str, object]:

@@ -91,6 +91,11 @@ class Ledger:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.by_identity.values())
 
+    @property
+    def oldest(self) -> Entry:
+        """What comes first in order of time; there must be something."""
+        return min([entries[0] for entries in self.by_type.values()], key=_by_key)
+
     def add(self, entry: Entry) -> Shift:
         """Remember a signal whose identity is new; tell what it changed in what counts."""
         identity = (entry.source, entry.id)
@@ -129,7 +134,7 @@ class Ledger:
         identity = (entry.source, entry.id)
         del self.by_identity[identity]
         entries = self.by_type[entry.type]
-        del entries[bisect_left(entries, entry.key, key=_by_key)]
+        del entries[0 if entries[0] is entry else bisect_left(entries, entry.key, key=_by_key)]
         if not entries:
             del self.by_type[entry.type]
         if entry.type == "retracted":

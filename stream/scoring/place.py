@@ -6,7 +6,8 @@ What the score is made of (fact values and books) is derived from facts and ledg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from stream.scoring.book import Book
@@ -17,14 +18,21 @@ from stream.scoring.profile import Profile
 Resting = tuple[str | None, int, int, float, dict[str, float]]
 """Tier, since, sequence, and score and points of the last published change."""
 
+PLAIN = 1e6
+"""Points below this add up to a score as exactly as ever matters."""
+
 
 class Place:
     """One account in one profile."""
 
     __slots__ = (
         "_base",
+        "_ceiling",
         "_decided",
         "_gate_verdicts",
+        "_latest",
+        "_shut_by_facts",
+        "_steady",
         "books",
         "due",
         "exact",
@@ -54,6 +62,13 @@ class Place:
         self._base: list[float] = []
         self._decided = 0
         self._gate_verdicts: list[bool | None] = []
+        self._shut_by_facts = False
+        self._steady = True
+        """Time alone can only lessen what the books give, once all signals have begun, and moves no gate."""
+        self._latest = 0
+        """No counted signal begins after this moment."""
+        self._ceiling = inf
+        """The score cannot be above this, as long as the place is steady."""
 
     def rest(self) -> Resting:
         """What outlives a version of the profile, and its retirement: sequences must go on without a gap."""
@@ -67,6 +82,7 @@ class Place:
         """Derive fact values and books, as after loading or under a new profile version."""
         self.weigh(facts)
         self.books = {}
+        self._steady, self._latest, self._ceiling = True, 0, inf
         for number, rule in enumerate(self.profile.rules):
             if rule is not None and rule.fingerprint in folded:
                 self._open(number, folded)
@@ -75,9 +91,12 @@ class Place:
                 if ledger.counts(entry):
                     self.count(entry, folded)
 
-    def weigh(self, facts: Mapping[str, Any]) -> None:
-        """Decide every criterion and gate that reads facts anew. ``facts``: known values by member."""
-        criteria = self.profile.criteria
+    def weigh(self, facts: Mapping[str, Any]) -> bool:
+        """Decide every criterion and gate that reads facts anew; tell whether that can move the account.
+
+        ``facts``: known values by member.
+        """
+        criteria, was = self.profile.criteria, (self._base, self._gate_verdicts)
         self._base, self._decided = [0.0] * len(criteria), 0
         for number, criterion in enumerate(criteria):
             verdict = criterion.when(facts) if criterion.when else False
@@ -85,23 +104,64 @@ class Place:
                 self._decided += 1
             if verdict is True:
                 self._base[number] = criterion.points
-        self._gate_verdicts = [gate.when(facts) if gate.when else None for gate in self.profile.gates]
+        gates = self.profile.gates
+        self._gate_verdicts = [gate.when(facts) if gate.when else None for gate in gates]
+        self._shut_by_facts = any(
+            gate.when is not None and gate.shuts(verdict)
+            for gate, verdict in zip(gates, self._gate_verdicts, strict=True)
+        )
+        if was == (self._base, self._gate_verdicts):
+            return False
+        self._ceiling = inf
+        return True
 
-    def count(self, entry: Entry, folded: dict[str, Folded]) -> bool:
-        """A signal begins to count. Tells whether it matched any rule."""
-        matched = False
+    def count(self, entry: Entry, folded: dict[str, Folded]) -> float | None:
+        """A signal begins to count. Tells what it can raise the score by at most; ``None`` where no rule matched.
+
+        Infinite where it may do more than that: lower the score, shut a gate, or move it again as time passes.
+        """
+        matched, lift = False, 0.0
+        scales = self.profile.scales
         for number in self.profile.by_type.get(entry.type, ()):
             book = self.books.get(number) or self._open(number, folded)
-            if book.add(entry):
+            gain = book.add(entry)
+            if gain is not None:
                 matched = True
+                lift += gain * scales[number] if number < len(scales) else inf
             elif not book.counted and book.folded is None:
                 del self.books[number]
-        return matched
+        if not matched:
+            return None
+        self._latest = max(self._latest, entry.time)
+        if lift == inf:
+            self._steady = self._steady and self._only_falls()
+        self._ceiling += lift
+        return lift
+
+    def steady(self, now: int) -> bool:
+        """Whether from ``now`` on time alone can only lessen the score, and moves no gate.
+
+        May say no where a signal that stood against it has ceased to count; ``build`` sees that.
+        """
+        return self._steady and self._latest <= now
+
+    def holds(self, now: int) -> bool:
+        """Whether the tier machine gives what it gave when last asked, nothing but gains having been counted since."""
+        ceiling = self._ceiling
+        above = self.profile.ladder.above.get(self.tier)
+        return above is not None and self.steady(now) and ceiling + 1e-6 + 1e-9 * abs(ceiling) < above
+
+    def seen(self, values: Sequence[float], score: float) -> None:
+        """The tier machine was asked, and gave the tier that stands. ``values``: what every criterion gives."""
+        # sums of very large numbers are too coarse to tell from a bound on which side of a line a score is
+        fine = not values or (max(values) < PLAIN and min(values) > -PLAIN)
+        self._ceiling = score if fine and self._steady else inf
 
     def discount(self, entry: Entry) -> None:
         """A signal ceases to count."""
         for book in self._books_of(entry):
             book.remove(entry)
+        self._ceiling = inf
 
     def forget(self, entry: Entry, folded: dict[str, Folded], done: set[str], now: int) -> None:
         """The ledger forgets a counted signal. ``done``: rules that have folded it already, under another profile."""
@@ -126,7 +186,10 @@ class Place:
 
     def shut(self, now: int) -> bool:
         """Whether some gate disqualifies at ``now``."""
-        return any(self._shut(number, now) for number in range(len(self.profile.gates)))
+        if self._shut_by_facts:
+            return True
+        gates = self.profile.timed_gates
+        return bool(gates) and any(self._shut(number, now) for number in gates)
 
     def reasons(self, now: int) -> list[str]:
         """Why the account is disqualified at ``now``, in the order of the profile."""
@@ -142,6 +205,10 @@ class Place:
         """The book of a gate that reads signals."""
         return self.books.get(len(self.profile.criteria) + number)
 
+    def _only_falls(self) -> bool:
+        size = len(self.profile.criteria)
+        return all(number < size and book.only_falls for number, book in self.books.items())
+
     def _shut(self, number: int, now: int) -> bool:
         gate = self.profile.gates[number]
         if gate.signals is None:
@@ -153,6 +220,8 @@ class Place:
         rule = self.profile.rules[number]
         assert rule is not None
         book = self.books[number] = Book(rule, folded.get(rule.fingerprint))
+        if number >= len(self.profile.criteria) or not book.only_falls:
+            self._steady = False
         if len(self.books) > 1:  # one order, whatever came first: sums must not depend on it
             self.books = dict(sorted(self.books.items()))
         return book

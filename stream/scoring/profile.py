@@ -35,13 +35,10 @@ class Group:
     weight: float | None
     out_of: float
 
-    def bound(self, total: float) -> float:
-        """Cap first, then weight."""
-        if self.cap is not None and total > self.cap:
-            total = self.cap
-        if self.weight is not None:
-            total = self.weight * min(max(total / self.out_of, 0.0), 1.0)
-        return total
+    @property
+    def scale(self) -> float:
+        """What one point of a criterion moves the score by, at most."""
+        return 1.0 if self.weight is None else self.weight / self.out_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +72,14 @@ class Profile:
     rules: tuple[SignalRule | None, ...]
     by_type: Mapping[str, tuple[int, ...]]
     """Signal type → the numbers of the rules that read it."""
+    spans: tuple[tuple[int, int, float | None, float | None, float], ...]
+    """The groups once more, as ``total`` reads them: first and last place, cap, weight, ``out_of``."""
+    scales: tuple[float, ...]
+    """Of each criterion: what one point of it moves the score by, at most."""
+    facts: frozenset[str]
+    """The facts that criteria and gates read."""
+    timed_gates: tuple[int, ...]
+    """The gates that read signals, by number."""
 
     @property
     def identity(self) -> tuple[str, int]:
@@ -83,7 +88,14 @@ class Profile:
 
     def total(self, values: Sequence[float]) -> tuple[float, list[float]]:
         """The score of these criterion values, and what each group gave. Exact sums move as their terms do."""
-        groups = [group.bound(fsum(values[group.members.start : group.members.stop])) for group in self.groups]
+        groups = []
+        for first, stop, cap, weight, out_of in self.spans:  # read for every signal: no calls, no attributes
+            total = fsum(values[first:stop])
+            if cap is not None and total > cap:
+                total = cap
+            if weight is not None:
+                total = weight * min(max(total / out_of, 0.0), 1.0)
+            groups.append(total)
         return min(max(fsum(groups), self.low), self.high), groups
 
     def grade(self, groups: Sequence[float]) -> str | None:
@@ -97,7 +109,7 @@ class Profile:
 class Profiles:
     """The profiles in force, in order of name, with what the ledger must know of them together."""
 
-    __slots__ = ("_by_name", "fingerprints", "horizons", "reads", "rules")
+    __slots__ = ("_by_name", "_kept", "fingerprints", "horizons", "reads", "rules")
 
     def __init__(self, profiles: Iterable[Profile] = (), rules: Mapping[str, SameEvent] = SAME_EVENT) -> None:
         self._by_name = {profile.name: profile for profile in sorted(profiles, key=lambda profile: profile.name)}
@@ -116,6 +128,7 @@ class Profiles:
                 if rule is not None:
                     self.reads[rule.type] = self.reads.get(rule.type, frozenset()) | rule.reads
                     self.horizons[rule.type] = max(self.horizons.get(rule.type, 0), rule.horizon)
+        self._kept = {type_: reads | _SPOKEN for type_, reads in self.reads.items()}
 
     def __iter__(self) -> Iterator[Profile]:
         return iter(self._by_name.values())
@@ -137,8 +150,8 @@ class Profiles:
 
     def remembered(self, type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """The members of a signal that are worth remembering."""
-        reads = self.reads.get(type_, frozenset()) | _SPOKEN
-        return {member: value for member, value in data.items() if member in reads}
+        kept = self._kept.get(type_, _SPOKEN)
+        return {member: value for member, value in data.items() if member in kept}
 
 
 def compile_profile(document: Mapping[str, Any]) -> Profile:
@@ -168,6 +181,7 @@ def compile_profile(document: Mapping[str, Any]) -> Profile:
     for number, rule in enumerate(rules):
         if rule is not None:
             by_type[rule.type] = (*by_type.get(rule.type, ()), number)
+    reads = frozenset[str]().union(*(line.reads for line in criteria), *(gate.reads for gate in gates))
     span = document.get("score") or {}
     return Profile(
         name=document["profile"],
@@ -182,7 +196,17 @@ def compile_profile(document: Mapping[str, Any]) -> Profile:
         grid=_grid(document.get("grid"), groups, criteria),
         rules=rules,
         by_type=by_type,
+        spans=tuple((g.members.start, g.members.stop, g.cap, g.weight, g.out_of) for g in groups),
+        scales=tuple(group.scale for group in groups for _ in group.members),
+        facts=frozenset(part for name in reads for part in _path(name)),
+        timed_gates=tuple(number for number, gate in enumerate(gates) if gate.signals is not None),
     )
+
+
+def _path(name: str) -> list[str]:
+    """A dotted name and what it may be inside of."""
+    steps = name.split(".")
+    return [".".join(steps[: end + 1]) for end in range(len(steps))]
 
 
 def _grid(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from stream.scoring import crossing, explain
+from stream.scoring.ledger import Entry
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
 from stream.scoring.values import DISQUALIFIED, Cause, Direction, Signal, Standing, TierChange, Trigger
@@ -16,22 +18,78 @@ def settle(
     cause: Cause,
     signal: Signal | None,
     before: Sequence[float],
-    score_before: float,
+    score_before: float | None,
     changes: list[TierChange],
 ) -> None:
-    """Run the tier machine after a record; emit a change, or keep a bound on the next transition."""
+    """Run the tier machine after a record; emit a change, or keep a bound on the next transition.
+
+    ``before``: points by criterion just before it. ``score_before``: ``None`` where it is what they add up to.
+    """
     now = state.clock
-    values = place.values(now)
-    score, _ = place.profile.total(values)
-    tier = place.profile.ladder.next(place.tier, score, shut=place.shut(now), now=now, since=place.since)
+    values, tier = _ask(place, now)
     if tier != place.tier:
-        trigger = explain.trigger_of(signal, cause) if signal is not None else None
-        named = dict(zip((line.id for line in place.profile.criteria), before, strict=True))
-        _enter(state, place, tier, cause, trigger, named, score_before, values, changes)
+        _move(state, place, tier, cause, signal, before, score_before, values, changes)
     elif crossing.still(place, now, values):
         place.exact = place.due is None  # the moment itself is looked for when it is asked for, or has come
     else:
         _look_ahead(state, place)
+
+
+def lift(
+    state: AccountState,
+    place: Place,
+    cause: Cause,
+    signal: Signal,
+    entry: Entry,
+    gain: float,
+    changes: list[TierChange],
+) -> None:
+    """Run the tier machine after one more signal counts, and nothing else; ``gain`` as ``Place.count`` told.
+
+    Where time can only lessen the score, a gain leaves the bound on the next transition in force, and most are too
+    small to reach a line.
+    """
+    now = state.clock
+    if not place.holds(now):
+        values, tier = _ask(place, now)
+        if tier != place.tier:
+            place.discount(entry)  # sums are exact: out and in again leaves no trace
+            before = place.values(now)
+            place.count(entry, state.folded)
+            _move(state, place, tier, cause, signal, before, None, values, changes)
+            return
+        if (gain == inf or not place.steady(now)) and not crossing.still(place, now, values):
+            _look_ahead(state, place)
+            return
+    place.exact = place.due is None
+
+
+def _ask(place: Place, now: int) -> tuple[list[float], str]:
+    """Points by criterion, and the tier that the machine gives."""
+    values = place.values(now)
+    score, _ = place.profile.total(values)
+    tier = place.profile.ladder.next(place.tier, score, shut=place.shut(now), now=now, since=place.since)
+    if tier == place.tier:
+        place.seen(values, score)
+    return values, tier
+
+
+def _move(
+    state: AccountState,
+    place: Place,
+    tier: str,
+    cause: Cause,
+    signal: Signal | None,
+    before: Sequence[float],
+    score_before: float | None,
+    values: Sequence[float],
+    changes: list[TierChange],
+) -> None:
+    trigger = explain.trigger_of(signal, cause) if signal is not None else None
+    named = dict(zip((line.id for line in place.profile.criteria), before, strict=True))
+    if score_before is None:
+        score_before = 0.0 if place.tier is None else place.profile.total(before)[0]
+    _enter(state, place, tier, cause, trigger, named, score_before, values, changes)
 
 
 def passed(state: AccountState, place: Place, moment: int, changes: list[TierChange]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from stream.scoring.decay import milliseconds
@@ -29,6 +30,18 @@ class Tier:
     dwell: int
     """No demotion sooner than this many ms after entering."""
 
+    @property
+    def entry(self) -> float:
+        """The line at which the entry begins to hold; minus infinity where it always does."""
+        if self.enter is None:
+            return -inf
+        return self.enter + TOLERANCE if self.above else self.enter - TOLERANCE
+
+    @property
+    def exit(self) -> float:
+        """The line below which the account goes."""
+        return self.entry if self.leave is None else self.leave - TOLERANCE
+
     def entered_at(self, score: float) -> bool:
         """Whether the entry holds."""
         if self.enter is None:
@@ -45,11 +58,17 @@ class Tier:
 class Ladder:
     """The tiers of a profile, highest first."""
 
-    __slots__ = ("index", "tiers")
+    __slots__ = ("above", "index", "tiers")
 
     def __init__(self, tiers: Sequence[Tier]) -> None:
         self.tiers = tuple(tiers)
         self.index = {tier.name: place for place, tier in enumerate(self.tiers)}
+        self.above: dict[str | None, float] = {DISQUALIFIED: inf}
+        """Tier → the lowest line above it: a score below that moves nobody up."""
+        lowest = inf
+        for tier in self.tiers:
+            self.above[tier.name] = lowest
+            lowest = min(lowest, tier.entry)
 
     @property
     def lowest(self) -> str:
@@ -81,8 +100,9 @@ class Ladder:
         at = self.index.get(current)
         if at is None:
             return True
-        if any(tier.entered_at(high) for tier in self.tiers[:at]):
-            return True
+        for tier in self.tiers[:at]:
+            if tier.entered_at(high):
+                return True
         return now >= since + self.tiers[at].dwell and self.tiers[at].left_at(low)
 
 
