@@ -27,12 +27,14 @@ from rocksdict import (
 
 from stream.transports.errors import LogFull, RowsInUse
 from stream.transports.records import Record
-from stream.transports.rows import Rows, RowsClosed, RowStore
+from stream.transports.rows import Rows, RowsClosed, RowsDamaged, RowStore
 
 log = logging.getLogger("tierline")
 
 END = b"\xff\xffend"
 """Where the changelog's offset and incarnation are kept; no key of ours begins so."""
+DAMAGED = "damaged"
+"""A file that marks rows which could not be read."""
 OLD = 12 * 3_600.0
 """Seconds after which rows that nobody wrote are read back anew: compaction may have dropped the tombstones meanwhile
 (``delete.retention.ms`` is a day)."""
@@ -63,6 +65,8 @@ class RocksRows:
             self.reset()
 
     def _open(self) -> None:
+        if (self.path / DAMAGED).exists():
+            shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             self._db = Rdict(str(self.path), self._options)
@@ -87,8 +91,8 @@ class RocksRows:
         """See ``Rows``."""
         try:
             return cast("bytes | None", self._db.get(key))
-        except DbClosedError as error:
-            raise RowsClosed(self.path) from error
+        except Exception as error:
+            raise self._failed(error) from error
 
     def __getitem__(self, key: bytes) -> bytes:
         found = self.get(key)
@@ -97,14 +101,35 @@ class RocksRows:
         return found
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, bytes) and key in self._db
+        return isinstance(key, bytes) and self.get(key) is not None
 
     def __len__(self) -> int:
         return sum(1 for _ in self.items())
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every row, read from the disk as asked for."""
-        return (pair for pair in cast("Iterator[tuple[bytes, bytes]]", self._db.items()) if pair[0] != END)
+        """Every row, read from the disk as asked for. Raises RowsDamaged, RowsClosed."""
+        try:
+            found = cast(Any, self._db.iter())
+            found.seek_to_first()
+            while found.valid():
+                key: bytes = found.key()
+                if key != END:
+                    yield key, found.value()
+                found.next()
+            found.status()  # it also ends, in silence, at what cannot be read
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> Exception:
+        """What a failure to read means. A damaged directory is marked, so that it is not used again."""
+        if isinstance(error, DbClosedError):
+            return RowsClosed(self.path)
+        with suppress(OSError):
+            (self.path / DAMAGED).touch()
+        return RowsDamaged(
+            f"{self.path}: the kept rows cannot be read ({error}). The next start reads them from the changelog; look"
+            " at this disk."
+        )
 
     def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
         """See ``Rows``. Raises LogFull."""

@@ -21,6 +21,10 @@ class RowsClosed(Exception):
     """The partition was given up meanwhile: what is read or written of it here no longer counts."""
 
 
+class RowsDamaged(Exception):
+    """What is kept cannot be read. It is not used any more: the next start reads everything from the changelog."""
+
+
 class Rows(Protocol):
     """The rows of one partition. Only ``write``, ``restore`` and ``reset`` change them.
 
