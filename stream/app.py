@@ -13,6 +13,7 @@ from stream.agents.loops import Worker
 from stream.metrics import Metrics
 from stream.profiles import LoadedProfile
 from stream.runtime import App, bare_app
+from stream.scoring.state import StateTooNew
 from stream.settings import Settings
 from stream.topology import partitions_of
 from stream.transports.batching import batch_topic
@@ -56,6 +57,8 @@ def create_app(settings: Settings, profiles: Sequence[LoadedProfile], metrics: M
     async def recovered() -> None:
         try:
             await worker.recovered()
+        except StateTooNew as error:
+            app._crash(error)  # noqa: SLF001  (as below, but without a traceback: it is for people, and told at the end)
         except Exception as error:  # Faust would go on as if nothing had been  # noqa: BLE001
             await app.crash(error)
 
