@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.worker.conftest import Install, install
+from tests.worker.conftest import Install, install, kafka_cluster, pytest_generate_tests
 from tests.worker.processes import Installation
 
 from .sink import Sink
 
-__all__ = ["install"]
+__all__ = ["install", "kafka_cluster", "pytest_generate_tests"]
 
 PROFILE = """
 profile: quick
