@@ -96,8 +96,8 @@ def read_envelope(document: object) -> Envelope:
 
 def read_signal(document: object) -> Envelope:
     """`read_envelope`, with `data` validated and normalised by its type's contract. Raises any ContractError."""
-    envelope = read_envelope(document)
-    return envelope._replace(data=validate_data(envelope.suffix, envelope.version, envelope.data))
+    identity, source, suffix, version, subject, time, recorded, data = read_envelope(document)
+    return Envelope(identity, source, suffix, version, subject, time, recorded, validate_data(suffix, version, data))
 
 
 def _complain(document: dict[str, Any]) -> NoReturn:

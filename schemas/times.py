@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(?:[0-5]\d|(60))(?:\.\d{1,30})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FRACTION = re.compile(r"\.(\d+)")
@@ -11,6 +12,9 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999, UTC
+# how a time of our own making ends: looked up, which is several times as fast as reading it
+_SECONDS = {f":{second:02d}": second * 1_000 for second in range(60)}
+_FRACTIONS = {"Z": 0} | {f".{part:03d}Z": part for part in range(1_000)}
 MEND = "write it with an offset, as 2026-11-20T09:00:00Z"
 
 
@@ -19,6 +23,20 @@ def parse_time(text: object) -> int:
 
     Raises ValueError, with what to mend, for anything else: no offset, no such day, not text.
     """
+    if type(text) is str:
+        seconds, fraction = _SECONDS.get(text[16:19]), _FRACTIONS.get(text[19:])
+        if seconds is not None and fraction is not None:
+            return _minute(text[:16]) + seconds + fraction
+    return _read(text)
+
+
+@lru_cache(maxsize=4_096)
+def _minute(text: str) -> int:
+    """The beginning of a minute, UTC: the moments of a stream lie close together."""
+    return _read(text + ":00Z")
+
+
+def _read(text: object) -> int:
     shape = _RFC3339.fullmatch(text) if isinstance(text, str) else None
     if shape is None or not isinstance(text, str):
         if isinstance(text, str) and _RFC3339.fullmatch(text + "Z"):

@@ -49,7 +49,9 @@ def validate_data(suffix: str, version: int, data: dict[str, Any]) -> dict[str, 
         members, extra, _ = validator.validate_python(data)
     except ValidationError as error:
         raise BadMember(render(error.errors(include_url=False), "data", "bad member")) from None
-    known = {name: value for name, value in members.items() if value is not None}
+    known: dict[str, Any] = members
+    if None in members.values():
+        known = {name: value for name, value in members.items() if value is not None}
     if defaults:
         known = defaults | known
     return known | extra if extra else known

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -27,6 +27,7 @@ ENGINE_VERSION = "1"
 
 MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed", "alias"]
 
+_LOG_PREFIX = LOG_PREFIX.encode()
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -40,8 +41,7 @@ class Refusal:
     """As far as one could be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A valid signal. ``recorded``: the record time an import gives it (epoch ms), ``None`` where it gives none."""
 
     signal: Signal
@@ -69,7 +69,7 @@ def decode(
 
 def read_mark(value: bytes | None) -> Mark | None:
     """A mark of our own log, or ``None`` for any other record. Cheap for signals."""
-    if value is None or LOG_PREFIX.encode() not in value[:256]:
+    if value is None or value.find(_LOG_PREFIX, 0, 256) < 0:
         return None
     try:
         document = orjson.loads(value)
