@@ -125,6 +125,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
     async def _send(self, batch: Any, tp: TP) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = await self.send_batch(batch, tp.topic, partition=tp.partition)
         future.add_done_callback(_looked_at)  # where one fails, the others are not awaited any more
+        for waiting in self._message_accumulator._batches.get(TopicPartition(*tp), ()):
+            waiting._drain_waiter.add_done_callback(_looked_at)  # fails with the producer, and nobody awaits it
         return future
 
     def _put(self, batch: Any, append: Append) -> bool:

@@ -14,7 +14,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
-from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.sender import Sender, SendProduceReqHandler
 from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.default_records import _DefaultRecordBatchPy
@@ -51,7 +51,8 @@ def test_the_transport_is_found() -> None:
             ),
         ),
         (Sender, "client start sender_task _fail_all"),
-        (MessageAccumulator, "_cluster fail_all flush_for_commit add_batch"),
+        (MessageAccumulator, "_cluster _batches fail_all flush_for_commit add_batch"),
+        (MessageBatch, "_drain_waiter failure"),
         (
             TransactionManager,
             "_transaction_waiter _sequence_numbers is_fatal_error fatal_error increment_sequence_number",

@@ -26,12 +26,13 @@ COMPACTED = {
 class KafkaRig:
     """Topics and groups with a prefix that nobody else has. Topics that an app wants are made before it starts."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, *, copies: int = 1) -> None:
         self.broker = f"kafkabatches://{server}"
         self.prefix = f"t{uuid.uuid4().hex[:8]}."
-        self.log = KafkaLog(Connection((server,)), group=self.name("rig"))
+        self.log = KafkaLog(Connection(tuple(server.split(","))), group=self.name("rig"))
         self._topics: dict[str, bool] = {}
         self.server = server
+        self._copies = copies
 
     def name(self, topic: str) -> str:
         return self.prefix + topic
@@ -42,7 +43,7 @@ class KafkaRig:
 
     def _create(self, topics: dict[str, tuple[int, dict[str, str]]]) -> None:
         wanted = {
-            name: {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
+            name: {"num_partitions": partitions, "replication_factor": self._copies, "configs": configs}
             for name, (partitions, configs) in topics.items()
             if name not in self._topics
         }
@@ -89,7 +90,7 @@ class KafkaRig:
 
 def with_marker(server: str, transactional_id: str, places: Sequence[tuple[str, int]]) -> None:
     """A transaction in these partitions that is taken back: their last offsets are nothing that anybody can read."""
-    producer = KafkaProducer(bootstrap_servers=[server], transactional_id=transactional_id)
+    producer = KafkaProducer(bootstrap_servers=server.split(","), transactional_id=transactional_id)
     producer.init_transactions()
     producer.begin_transaction()
     for topic, partition in places:
