@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fast format soak bench kafka kafka-clean publish lock clean
+.PHONY: help demo run test check fast format soak bench chaos kafka kafka-clean publish lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,6 +44,10 @@ soak: $(READY) ## properties with many more examples, and hundreds of kills
 
 bench: $(READY) ## microseconds of a step, bytes of a state
 	$(BIN)/python ops/bench/step.py
+
+chaos: $(READY) ## on Kafka: hundreds of kills of workers and brokers, lost disks; 40 minutes, then the figures
+	CHAOS=1 KILLS=$(or $(KILLS),40) KAFKA_TESTS=required timeout 5400 $(BIN)/python -m pytest -n 2 --dist worksteal \
+	  --timeout 2400 tests/kafka tests/transports/test_rocks.py
 
 kafka: $(READY) ## a Kafka broker of your own, until Ctrl-C; `make kafka-clean` forgets its records
 	@$(BIN)/python -m ops.kafka

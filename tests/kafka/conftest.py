@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
 from tests.kafka.cluster import EVERY, Cluster, heal, needed, shared_cluster
+from tests.kafka.fleet import CHAOS, FIGURES
+from tests.worker.processes import Installation
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +72,39 @@ def three_brokers(_three: Cluster) -> Cluster:
 def topic_prefix() -> str:
     """No other test's."""
     return f"t{uuid.uuid4().hex[:8]}."
+
+
+@pytest.fixture(autouse=True)
+def _figures(monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """What each test kills is counted."""
+    FIGURES.clear()
+    for owner, name, what in (
+        (Installation, "kill", "kills of workers"),
+        (Installation, "pause", "pauses of workers"),
+        (Cluster, "kill", "kills of brokers"),
+    ):
+        monkeypatch.setattr(owner, name, _counting(getattr(owner, name), what))
+    yield
+    record_property("figures", dict(FIGURES))
+
+
+def _counting(real: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def counted(*arguments: Any) -> Any:
+        FIGURES[what] += 1
+        return real(*arguments)
+
+    return counted
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """With CHAOS=1: the sums of what all tests did."""
+    sums: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "teardown":
+                for name, value in report.user_properties:
+                    sums.update(value if name == "figures" else {})
+    if CHAOS and sums:
+        terminalreporter.section("Kafka under chaos")
+        for what, number in sorted(sums.items()):
+            terminalreporter.line(f"{number:8} {what}")

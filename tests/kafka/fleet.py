@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,10 @@ SESSION = 3.0
 """Seconds after which the workers of these tests are missed."""
 DECAYED = 14
 """Seconds after which the load's profile has let everything decay to nothing."""
+
+
+FIGURES: Counter[str] = Counter()
+"""What the running test has done so far; the end of a test run with CHAOS=1 tells the sums."""
 
 
 class Fleet:
@@ -112,21 +117,27 @@ def settled(workers: list[Installation], sender: Sender, seconds: float = 60) ->
     workers[0].drain(120)
     for worker in workers:
         assert worker.stop() == 0
-    return counted_once(workers[0], sender.told)
+    changes = counted_once(workers[0], sender.told)
+    FIGURES["signals"] += len(sender.told)
+    FIGURES["changes"] += changes
+    return changes
 
 
-def sent(cluster: Cluster, worker: Installation, name: str = "tier-changes") -> str:
+def sent(worker: Installation, name: str = "tier-changes") -> str:
     """What a topic holds for who reads everything, and for who reads only what was committed, in a sentence."""
-    every, kept = (_ids(cluster, worker, name, isolation) for isolation in ("read_uncommitted", "read_committed"))
-    return (
-        f"{len(every)} changes sent, {len(every) - len(set(every))} of them twice;"
-        f" read committed: {len(kept)}, {len(kept) - len(set(kept))} twice"
-    )
+    every, kept = (_ids(worker, name, isolation) for isolation in ("read_uncommitted", "read_committed"))
+    taken_back, twice = len(every) - len(kept), len(every) - len(set(every))
+    FIGURES["changes sent and taken back"] += taken_back
+    FIGURES["changes sent twice"] += twice
+    FIGURES["changes twice for readers of committed records"] += len(kept) - len(set(kept))
+    return f"{len(every)} changes sent, {taken_back} of them taken back, {twice} sent twice; read committed, none is"
 
 
-def _ids(cluster: Cluster, worker: Installation, name: str, isolation: str) -> list[str]:
+def _ids(worker: Installation, name: str, isolation: str) -> list[str]:
     topic = worker.settings.topic(name)
-    consumer: Any = KafkaConsumer(**cluster.client(), isolation_level=isolation, enable_auto_commit=False)
+    consumer: Any = KafkaConsumer(
+        bootstrap_servers=worker.settings.servers, isolation_level=isolation, enable_auto_commit=False
+    )
     try:
         places = [TopicPartition(topic, number) for number in range(worker.settings.partitions)]
         consumer.assign(places)

@@ -42,10 +42,10 @@ def on_three(three_brokers: Cluster, topic_prefix: str, tmp_path: Path) -> Itera
     fleet.close()
 
 
-def told(what: str, worker: Installation, fleet: Fleet, sender: PatientSender, changes: int) -> None:
+def told(what: str, worker: Installation, sender: PatientSender, changes: int) -> None:
     print(
         f"\n{what}: {len(sender.told)} signals ({sender.patient.refusals} appends refused and sent again),"
-        f" {changes} changes, none lost; {sent(fleet.cluster, worker)}"
+        f" {changes} changes, none lost; {sent(worker)}"
     )
 
 
@@ -71,7 +71,7 @@ def test_the_broker_is_killed_and_comes_back(on_one: Fleet) -> None:
     changes = settled([worker], sender)
     assert "the log has not taken a write" in said(worker)
     assert said(worker).count("Unable connect to node") < 12 + 4 * ROUNDS, "what matters is buried"
-    told(f"{1 + ROUNDS} kills of the broker", worker, on_one, sender, changes)
+    told(f"{1 + ROUNDS} kills of the broker", worker, sender, changes)
 
 
 @chaos
@@ -92,7 +92,7 @@ def test_no_broker_for_longer_than_sessions_and_transactions_last(on_one: Fleet,
     else:
         broker.restart()
     changes = settled(workers, sender)
-    told(f"{how.name} of the broker for {TRANSACTION_TIMEOUT + 15:g} s", workers[0], on_one, sender, changes)
+    told(f"{how.name} of the broker for {TRANSACTION_TIMEOUT + 15:g} s", workers[0], sender, changes)
 
 
 def test_one_of_three_brokers_is_lost_each_in_turn(on_three: Fleet) -> None:
@@ -109,7 +109,7 @@ def test_one_of_three_brokers_is_lost_each_in_turn(on_three: Fleet) -> None:
         waited.append(_seconds_until_it_goes_on(workers[0]))
         brokers.restart(number)
     changes = settled(workers, sender)
-    told(f"{len(waited)} brokers of three killed", workers[0], on_three, sender, changes)
+    told(f"{len(waited)} brokers of three killed", workers[0], sender, changes)
     print(f"scoring went on after {', '.join(f'{seconds:.1f}' for seconds in waited)} s")
 
 
@@ -130,7 +130,7 @@ def test_one_of_three_brokers_is_paused_each_in_turn(on_three: Fleet) -> None:
         finally:
             broker.signal(signal.SIGCONT)
     changes = settled(workers, sender)
-    told(f"{len(waited)} brokers of three paused", workers[0], on_three, sender, changes)
+    told(f"{len(waited)} brokers of three paused", workers[0], sender, changes)
     print(f"scoring went on after {', '.join(f'{seconds:.1f}' for seconds in waited)} s")
 
 
@@ -152,7 +152,7 @@ def test_two_of_three_brokers_are_lost(on_three: Fleet) -> None:
     brokers.restart(1)
     brokers.restart(2)
     changes = settled([worker], sender, 120)
-    told("two of three brokers killed", worker, on_three, sender, changes)
+    told("two of three brokers killed", worker, sender, changes)
 
 
 def test_topics_that_are_not_as_they_should_be_stop_the_start(on_one: Fleet) -> None:

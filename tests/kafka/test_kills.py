@@ -15,15 +15,14 @@ import pytest
 
 from stream.transports.steps import STEPS
 from tests.kafka.cluster import Cluster
+from tests.kafka.fleet import FIGURES, sent, settled
 from tests.kafka.places import made
-from tests.worker.load import PROFILE, Sender, counted_once
+from tests.worker.load import PROFILE, Sender
 from tests.worker.processes import Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 KILLS = int(os.environ.get("KILLS", "8"))
-DECAYED = 14
-"""Seconds after which the load's profile has let everything decay to nothing."""
 
 Fleet = Callable[..., list[Installation]]
 
@@ -48,21 +47,6 @@ def fleet(kafka_cluster: Cluster, topic_prefix: str, tmp_path: Path) -> Iterator
         worker.close()
 
 
-def settled(workers: list[Installation], sender: Sender) -> int:
-    """The load ends, everything is worked through and decays, and all of it counted once; how many changes."""
-    sender.enough.set()
-    sender.join(30)
-    assert sender.error is None
-    for worker in workers:
-        worker.wait_ready(60)
-    workers[0].drain(120)
-    time.sleep(DECAYED)
-    workers[0].drain(120)
-    for worker in workers:
-        assert worker.stop() == 0
-    return counted_once(workers[0], sender.told)
-
-
 def test_the_only_worker_is_killed_at_random_moments(fleet: Fleet) -> None:
     """While it starts, recovers or works: after each SIGKILL the next worker goes on as if nothing had been."""
     [worker] = fleet(1)
@@ -75,7 +59,7 @@ def test_the_only_worker_is_killed_at_random_moments(fleet: Fleet) -> None:
         worker.kill()
         worker.start(wait=False)
     changes = settled([worker], sender)
-    print(f"\n{KILLS} kills of the only worker, {len(sender.told)} signals, {changes} changes, none lost, none twice")
+    print(f"\n{KILLS} kills of the only worker, {len(sender.told)} signals, {changes} changes; {sent(worker)}")
 
 
 def test_one_of_two_is_killed(fleet: Fleet) -> None:
@@ -93,7 +77,7 @@ def test_one_of_two_is_killed(fleet: Fleet) -> None:
         victim.start(wait=False)
         time.sleep(rng.uniform(1.0, 5.0))
     changes = settled(workers, sender)
-    print(f"\n{KILLS} kills of one of two, {len(sender.told)} signals, {changes} changes, none lost, none twice")
+    print(f"\n{KILLS} kills of one of two, {len(sender.told)} signals, {changes} changes; {sent(workers[0])}")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -110,9 +94,11 @@ def test_killed_between_two_writes(fleet: Fleet, step: str, monkeypatch: pytest.
         worker.start(wait=False)
         assert worker.process is not None
         assert worker.process.wait(60) == -signal.SIGKILL
+        FIGURES["kills of workers"] += 1
     monkeypatch.delenv("DIES")
     worker.start()
     settled([worker], sender)
+    print(f"\nkilled twice after {step!r}: {sent(worker)}")
 
 
 def test_a_worker_that_is_paused_comes_back_as_a_zombie(fleet: Fleet) -> None:
@@ -131,6 +117,7 @@ def test_a_worker_that_is_paused_comes_back_as_a_zombie(fleet: Fleet) -> None:
         paused.resume()
         time.sleep(rng.uniform(0.5, 3))
     settled(workers, sender)
+    print(f"\na zombie: {sent(workers[0])}")
 
 
 def test_stopped_and_started_under_load(fleet: Fleet) -> None:
