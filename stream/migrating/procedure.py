@@ -64,7 +64,8 @@ def migrate(source: Settings, target: Settings, watch: Watch) -> Moved:
 
     `source`, `target`: settings that name the logs and prefixes; the number of partitions is the source's.
     """
-    if (source.where, source.topic_prefix) == (target.where, target.topic_prefix):
+    same_file = source.embedded and target.embedded and source.path.absolute() == target.path.absolute()
+    if same_file or (source.where, source.topic_prefix) == (target.where, target.topic_prefix):
         raise LogError(f"{source.where}: both logs are the same. Name another one with --to.")
     began = time.monotonic()
     with ExitStack() as stack:

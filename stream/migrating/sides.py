@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Protocol
 
 from schemas.topics import SIGNALS, TOPICS
@@ -17,6 +17,9 @@ from stream.transports.seam import Hold, Log
 
 MIGRATE = "migrate"
 """What the target calls it: see `Log.hold` and `Log.holder`."""
+
+APPS = ("", "alerts")
+"""What runs on a log: workers, and alerting; so are their locks on a file called, and their groups on Kafka end."""
 
 Positions = Mapping[tuple[str, int], int]
 """By topic and partition: the offset read next."""
@@ -68,8 +71,11 @@ class FileSide:
         self.log = EmbeddedLog(settings.path, create=create)
 
     def quiet(self) -> AbstractContextManager[object]:
-        """See `Side`: the worker's lock is ours meanwhile."""
-        return WorkerLock(self.settings.path)
+        """See `Side`: the locks of workers and alerting are ours meanwhile."""
+        with ExitStack() as stack:
+            for app in APPS:
+                stack.enter_context(WorkerLock(self.settings.path, app))
+            return stack.pop_all()
 
     def groups(self) -> dict[str, dict[tuple[str, int], int]]:
         """See `Side`."""
@@ -115,7 +121,9 @@ class KafkaSide:
 
     def look(self) -> None:
         """Raises WorkerRunning where one runs."""
-        found = self.log.members(group_of(self.settings))
+        group = group_of(self.settings)
+        names = [f"{group}-{app}" if app else group for app in APPS]
+        found = [member for name in names for member in self.log.members(name)]
         if found:
             who = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
             raise WorkerRunning(f"{self.log.name}: workers run there: {who}. Stop them all, then migrate.")

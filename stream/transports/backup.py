@@ -67,7 +67,7 @@ def restore(copy: Path, log: Path, progress: Progress, *, force: bool = False) -
     if not copy.is_file():
         raise LogMissing(f"{copy}: no such file. Name a backup that `tierline backup` has made.")
     check_copy(copy)
-    with WorkerLock(log), _beside(log) as part:
+    with WorkerLock(log), WorkerLock(log, "alerts"), _beside(log) as part:
         if log.exists() and copy.samefile(log):
             raise LogError(f"{copy}: this is the log itself. Name a backup of it.")
         if log.exists() and not force:

@@ -23,6 +23,7 @@ from kafka.errors import (
     SaslAuthenticationFailedError,
 )
 from kafka.net.compat import KafkaNetClient
+from kafka.serializer import Serializer
 
 from schemas.topics import MOST_MESSAGE_BYTES
 from stream.transports.errors import LogClosed, LogInsecure, LogRefused
@@ -146,6 +147,7 @@ class Clients:
             **self._shared,
             **more,
             acks="all",
+            value_serializer=_Values(),
             enable_idempotence=True,
             delivery_timeout_ms=2 * self._patience_ms,
             max_block_ms=self._patience_ms,
@@ -222,6 +224,16 @@ class _Heard(logging.Filter):
                 client.close()
 
 
+class _Values(Serializer):  # type: ignore[misc]  # kafka-python ships no types
+    """Values are bytes already. kafka-python sends no record with neither key nor value; Kafka knows such records."""
+
+    NOTHING = object()
+
+    def serialize(self, topic: str, headers: Any, data: Any) -> Any:  # noqa: ARG002
+        """The bytes of a value."""
+        return None if data is self.NOTHING else data
+
+
 def sent(producer: Any, records: Sequence[Append], seconds: float) -> list[int]:
     """Sends the records and waits until all are acknowledged; raises what befell the first that is not."""
     futures = [
@@ -229,7 +241,7 @@ def sent(producer: Any, records: Sequence[Append], seconds: float) -> list[int]:
             record.topic,
             partition=record.partition,
             key=record.key,
-            value=record.value,
+            value=_Values.NOTHING if record.value is None else record.value,
             headers=list(record.headers),
             timestamp_ms=record.timestamp_ms,
         )

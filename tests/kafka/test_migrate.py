@@ -77,6 +77,8 @@ def fill(settings: Settings, count: int) -> None:
                 partition = number % log.partitions(topic)
                 keyed = key if about.compacted or number % 7 else None
                 appends.append(Append(topic, partition, keyed, value, headers, time_ms))
+            if not about.compacted:
+                appends.append(Append(topic, 0, None, None, (("only", b"headers"),), NOW))
             log.append(appends)
             log.erase_key(topic, b"k0", partition=0)
         state = settings.topic("account-state")
@@ -257,23 +259,25 @@ def test_only_into_an_empty_log(file: Settings, kafka: Settings) -> None:
 
 def test_in_use_is_refused(file: Settings, kafka: Settings) -> None:
     """A worker on the file, a worker in the group, an import: each is told, and nothing happens."""
-    with WorkerLock(file.path), pytest.raises(WorkerRunning, match="another worker"):
-        migrate(file, kafka, Nobody())
+    for app in ("", "alerts"):
+        with WorkerLock(file.path, app), pytest.raises(WorkerRunning, match="another worker"):
+            migrate(file, kafka, Nobody())
     with open_log(file) as log:
         held = log.hold("import", [])
         with pytest.raises(Held, match="import"):
             migrate(file, kafka, Nobody())
         held.release([])
     made(kafka)
-    with kafka_log(kafka) as log:
-        member = log.clients.member(group_of(kafka), kafka.topic(SIGNALS))
-        until = time.monotonic() + 20
-        while not member.assignment() and time.monotonic() < until:
-            member.poll(timeout_ms=100)
-        for ways in ((file, kafka), (kafka, file)):
-            with pytest.raises(WorkerRunning, match="workers run there: tierline"):
-                migrate(*ways, Nobody())
-        member.close()
+    for app in ("", "-alerts"):
+        with kafka_log(kafka) as log:
+            member = log.clients.member(group_of(kafka) + app, kafka.topic(SIGNALS))
+            until = time.monotonic() + 20
+            while not member.assignment() and time.monotonic() < until:
+                member.poll(timeout_ms=100)
+            for ways in ((file, kafka), (kafka, file)):
+                with pytest.raises(WorkerRunning, match="workers run there: tierline"):
+                    migrate(*ways, Nobody())
+            member.close()
 
 
 def test_what_comes_in_meanwhile_is_noticed(file: Settings, kafka: Settings) -> None:
@@ -301,7 +305,7 @@ def test_the_source_says_how_many_partitions(file: Settings, kafka: Settings) ->
         migrate(file, kafka, Nobody())
 
 
-def test_nothing_to_move(kafka: Settings, tmp_path: Path) -> None:
+def test_nothing_to_move(file: Settings, kafka: Settings, tmp_path: Path) -> None:
     """No such file, a file without topics, a Kafka without topics of that prefix, twice the same log."""
     nowhere = load_settings({}, broker=f"sqlite:///{tmp_path}/nowhere.db")
     with pytest.raises(LogError, match="no such log"):
@@ -310,8 +314,9 @@ def test_nothing_to_move(kafka: Settings, tmp_path: Path) -> None:
     for source in (load_settings({}, broker=f"sqlite:///{tmp_path}/empty.db"), kafka):
         with pytest.raises(UnknownTopic, match="nothing to move"):
             migrate(source, nowhere, Nobody())
-    with pytest.raises(LogError, match="the same"):
-        migrate(kafka, kafka, Nobody())
+    for one in (kafka, file):
+        with pytest.raises(LogError, match="the same"):
+            migrate(one, one.model_copy(update={"partitions": 7}), Nobody())
     assert not (tmp_path / "nowhere.db").exists()
 
 
