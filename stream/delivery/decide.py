@@ -14,9 +14,10 @@ from typing import Any
 from schemas.alerts import Reason
 from stream.delivery.change import Change
 from stream.delivery.decision import Decision
+from stream.delivery.kept import HOUR
 from stream.delivery.queue import accept, collect, withdraw
 from stream.delivery.routes import Destination, Route, Routes
-from stream.delivery.state import HOUR, State
+from stream.delivery.state import State
 
 
 def decide(state: State, change: Change, facts: Mapping[str, Any], routes: Routes, now: int) -> list[Decision]:

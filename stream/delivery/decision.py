@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.alerts import Delivery, Reason
+from stream.delivery.kept import Message
 from stream.delivery.routes import Target
-from stream.delivery.state import Message
 
 
 @dataclass(frozen=True, slots=True)

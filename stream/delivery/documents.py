@@ -8,9 +8,9 @@ from typing import Any
 from schemas.alerts import ALERT_DECIDED, ALERT_DELIVERY
 from schemas.times import format_time
 from stream.delivery.decision import Decision, Fate
+from stream.delivery.kept import Message
 from stream.delivery.message import Alert
 from stream.delivery.routes import Routes
-from stream.delivery.state import Message
 
 _LAST_WORDS = frozenset({"superseded", "snoozed"})
 

@@ -19,10 +19,10 @@ from schemas.topics import ALERT_QUEUE, ALERT_STATE, TIER_CHANGES
 from stream.delivery.counting import count, gauge
 from stream.delivery.documents import alert_of
 from stream.delivery.facts import facts_in
+from stream.delivery.kept import Message
 from stream.delivery.loading import LoadedRoutes, RoutesFile
 from stream.delivery.message import Outcome, Refused, TryAgain
 from stream.delivery.queue import ready
-from stream.delivery.state import Message
 from stream.delivery.work import Desk, Work, changes_of, gather
 from stream.metrics import Metrics
 from stream.settings import Settings

@@ -12,9 +12,10 @@ from typing import Any
 
 from stream.delivery.change import Change
 from stream.delivery.decision import Decision, Fate
+from stream.delivery.kept import HOUR, Collected, Message, Told
 from stream.delivery.message import Delivered, Disabled, Outcome, TryAgain
 from stream.delivery.routes import Destination, Routes, Target
-from stream.delivery.state import HOUR, Collected, Message, State, Told
+from stream.delivery.state import State
 
 FIRST_WAIT, LONGEST_WAIT = 5_000, 900_000
 """Milliseconds before a second attempt, doubled each time, and the most that becomes."""
@@ -67,8 +68,10 @@ def collect(
         found = state.collected.get(key)
     if found is None:
         found = state.collected[key] = Collected(key, why, route, target.channel, target.recipient, due)
-    found.add(_told(state, change, facts, route, target, marked))
-    state.touch("d", found.key)
+    told = _told(state, change, facts, route, target, marked)
+    left = found.add(told)
+    for one in (told, left) if left is not None else (told,):
+        state.touch_told(found.key, one)
     return found.key
 
 
@@ -102,7 +105,7 @@ def withdraw(
             collected.count -= 1
             _unmark(state, collected.target, told)
             decisions.append(Decision(told.change, reason, told.route, collected.target, collected.key, None, by))
-            state.touch("d", collected.key)
+            state.touch_told(collected.key, told)
         if not collected.count:
             del state.collected[collected.key]
     return decisions
@@ -176,7 +179,8 @@ def _release(state: State, routes: Routes, collected: Collected, now: int) -> No
         standing.overflowed = now
         state.touch("t", target)
     del state.collected[collected.key]
-    state.touch("d", collected.key)
+    for told in collected.told:
+        state.touch_told(collected.key, told)
     ranked = sorted(collected.told, key=lambda one: -one.change["data"]["score"])
     alone = collected.count == 1 and collected.why == "quiet_hours"
     message = Message(

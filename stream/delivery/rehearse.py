@@ -10,10 +10,11 @@ from typing import Any
 from stream.delivery.change import Change
 from stream.delivery.decide import decide
 from stream.delivery.decision import Decision
+from stream.delivery.kept import HOUR, Collected, Message
 from stream.delivery.message import Delivered
 from stream.delivery.queue import flush, ready, settle
 from stream.delivery.routes import Routes
-from stream.delivery.state import HOUR, Collected, Message, State
+from stream.delivery.state import State
 
 _DAY = 24 * HOUR
 

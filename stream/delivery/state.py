@@ -8,17 +8,13 @@ the changes durable throws it away and reads the rows again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 
-from stream.delivery.routes import Target
+from stream.delivery.kept import HOUR, Account, Collected, Line, Message, Standing, Told
 
 FORMAT = 1
-HOUR = 3_600_000
-CARRIED = 50
-"""Changes that a message of several carries at most; the rest are only counted."""
 
 
 class Rows(Protocol):
@@ -33,129 +29,6 @@ class Rows(Protocol):
 
 class StateTooNew(Exception):
     """The rows were written by a newer release."""
-
-
-@dataclass(slots=True)
-class Told:
-    """A change that a message tells of, as kept until the message is delivered."""
-
-    change: dict[str, Any]
-    """The event as published."""
-    facts: dict[str, Any]
-    route: str
-    marked: int | None = None
-    """When this one began the account's cooldown (ms); None: it did not."""
-    before: int | None = None
-    """When the one before it had, to be put back should this one be superseded."""
-
-    @property
-    def id(self) -> str:
-        """The id of the change."""
-        return str(self.change["id"])
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Account and profile: a newer change of both supersedes this one."""
-        return self.change["data"]["account"], self.change["data"]["profile"]
-
-
-@dataclass(slots=True)
-class Message:
-    """A message on its way: accepted for delivery, or parked."""
-
-    key: str
-    """The idempotency key."""
-    kind: str
-    """single, digest or overflow."""
-    route: str
-    channel: str
-    recipient: str | None
-    told: list[Told]
-    count: int
-    at: int
-    """When it was accepted (ms)."""
-    order: int
-    due: int
-    """No attempt sooner than this (ms)."""
-    title: str | None = None
-    attempts: int = 0
-    reserved: bool = False
-    """Whether it has its place under the recipient's ceiling."""
-    stale: str | None = None
-    """The id of a newer change that came while an attempt was under way: no further attempt."""
-    parked: str | None = None
-    """Why it was given up."""
-
-    @property
-    def target(self) -> Target:
-        """Who gets it."""
-        return Target(self.channel, self.recipient)
-
-    @property
-    def lane(self) -> tuple[str, str]:
-        """Messages of one lane go out one after the other."""
-        return self.target.id, self.told[0].place[0] if self.kind == "single" else ""
-
-
-@dataclass(slots=True)
-class Collected:
-    """Changes that are held back for one message later."""
-
-    key: str
-    """The idempotency key that this message will have."""
-    why: str
-    """quiet_hours, profile_rollout, cooldown or ceiling."""
-    route: str
-    channel: str
-    recipient: str | None
-    due: int
-    """When it is to be told (ms); for those over the ceiling, not before."""
-    count: int = 0
-    told: list[Told] = field(default_factory=list)
-
-    @property
-    def target(self) -> Target:
-        """Who gets it."""
-        return Target(self.channel, self.recipient)
-
-    def add(self, told: Told) -> None:
-        """One more; beyond `CARRIED` those with the highest scores are kept, and the others counted."""
-        self.count += 1
-        self.told.append(told)
-        if len(self.told) > CARRIED:
-            self.told.remove(min(self.told, key=lambda one: one.change["data"]["score"]))
-
-
-@dataclass(slots=True)
-class Standing:
-    """What a recipient got lately."""
-
-    delivered: list[int] = field(default_factory=list)
-    """When, within the last sixty minutes (ms)."""
-    overflowed: int | None = None
-    """When it was last told how many more there are."""
-
-
-@dataclass(slots=True)
-class Account:
-    """What is remembered of an account."""
-
-    seen: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """By profile: incarnation and sequence of the last change that was decided."""
-    told: dict[str, int] = field(default_factory=dict)
-    """By route and recipient: when it was last told of (ms)."""
-    snoozed: int = 0
-    """Until when (ms)."""
-
-
-@dataclass(slots=True)
-class Line:
-    """A channel that is not to be used for now."""
-
-    paused: int = 0
-    """Until when (ms)."""
-    off: str | None = None
-    """Why, until an operator turns it on again."""
 
 
 class State:
@@ -188,19 +61,23 @@ class State:
                     "newer release again; nothing was changed"
                 )
             self.since = row["since"]
-        messages = []
+        messages, told = [], []
         for key, value in self._stored.items():
             kind, _, name = key.decode().partition("/")
             match kind:
                 case "m":
                     messages.append(_message(orjson.loads(value)))
                 case "d":
-                    row = orjson.loads(value)
-                    self.collected[name] = Collected(**{**row, "told": [Told(**one) for one in row["told"]]})
+                    self.collected[name] = Collected(**orjson.loads(value))
+                case "h":
+                    told.append((name.partition("\0")[0], Told(**orjson.loads(value))))
                 case "t":
                     self.standings[name] = Standing(**orjson.loads(value))
                 case "c":
                     self.lines[name] = Line(**orjson.loads(value))
+        for name, one in sorted(told, key=lambda pair: (pair[1].change["time"], pair[1].id)):
+            if name in self.collected:
+                self.collected[name].told.append(one)
         for message in sorted(messages, key=lambda one: one.order):
             (self.waiting if message.parked is None else self.parked)[message.key] = message
         self._order = max((message.order for message in messages), default=0)
@@ -237,6 +114,10 @@ class State:
         """A row was changed: `m` message, `d` collected, `t` recipient, `c` channel."""
         self._changed.add((kind, name))
 
+    def touch_told(self, key: str, told: Told) -> None:
+        """A change came to what is collected under that key, or left it."""
+        self._changed |= {("d", key), ("h", f"{key}\0{told.id}")}
+
     def next_order(self) -> int:
         """The place of a new message in the order of all."""
         self._order += 1
@@ -268,12 +149,20 @@ class State:
             case "m":
                 found = self.waiting.get(name) or self.parked.get(name)
             case "d":
-                found = self.collected.get(name)
+                collected = self.collected.get(name)
+                found = None if collected is None else collected.row()
+            case "h":
+                found = self._told(name)
             case "t":
                 found = self.standings.get(name)
             case _:
                 found = self.lines.get(name)
         return None if found is None else orjson.dumps(found)
+
+    def _told(self, name: str) -> Told | None:
+        key, _, change = name.partition("\0")
+        collected = self.collected.get(key)
+        return next((one for one in collected.told if one.id == change), None) if collected is not None else None
 
     def stored(self) -> None:
         """What `writes` gave is durable."""

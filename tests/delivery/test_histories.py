@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from stream.delivery.change import read_change
 from stream.delivery.decide import decide
 from stream.delivery.decision import Decision, Fate
+from stream.delivery.kept import Message
 from stream.delivery.message import Delivered, Disabled, Refused, TryAgain
 from stream.delivery.queue import flush, ready, retry, settle, snooze
-from stream.delivery.state import Message, State
+from stream.delivery.state import State
 
 from .building import DAY, HOUR, MINUTE, MONDAY, event, routes
 

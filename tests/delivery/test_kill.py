@@ -96,6 +96,46 @@ def test_killed_at_random_moments_while_changes_arrive(alerting: Callable[..., I
     check(installation, changes.told, sink)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_at_once_on_kafka(install: Any, alerting: Callable[..., Installation], sink: Sink) -> None:
+    """Of two alerting apps one decides; when it is killed, or stops, the other goes on where it was."""
+    del install
+    one = alerting(ROUTES, partitions=3)
+    if one.settings.embedded:
+        pytest.skip("a file has one alerting app")
+    other = one.beside()
+    rng = random.Random(4)
+    sink.answer = lambda: sometimes(rng)
+    changes = Changes(one)
+    try:
+        for app in (one, other):
+            app.app = ("alerts", "run")
+            app.start()
+        changes.start()
+        for turn in range(4):
+            time.sleep(rng.uniform(4, 7))
+            leaving = (one, other)[turn % 2]
+            leaving.wait_ready(60)
+            if turn < 2:
+                leaving.kill()
+            else:
+                assert leaving.stop() == 0
+            time.sleep(rng.uniform(0, 4))
+            leaving.start(wait=False)
+        changes.enough.set()
+        changes.join(30)
+        assert changes.error is None
+        sink.answer = lambda: 200
+        for app in (one, other):
+            app.wait_ready(60)
+        wait_for(lambda: not pending(one), one, 120)
+        assert (one.stop(), other.stop()) == (0, 0)
+    finally:
+        other.close()
+    check(one, changes.told, sink)
+
+
 def sometimes(rng: random.Random) -> int:
     """A far side that takes its time, and fails now and then."""
     time.sleep(rng.choice([0, 0, 0.01, 0.1, 0.4]))
