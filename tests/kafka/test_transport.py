@@ -11,11 +11,15 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka.client import AIOKafkaClient
+from faust.types import TP
 from kafka.admin import ConfigResource
 
 from stream.transports.batching import Batch, BatchLimits, StaleBatch
 from stream.transports.errors import LogError, RecordTooLarge
+from stream.transports.kafka_writer import PartitionWriter
 from stream.transports.records import Append
+from stream.transports.steps import watchers
 from tests.kafka.cluster import Cluster
 from tests.kafka.places import transactional
 from tests.transports.rig import batch_app, numbered, running, until
@@ -218,6 +222,46 @@ async def test_fenced_from_outside(rig: KafkaRig, kafka_cluster: Cluster) -> Non
         await all_copied(rig, 200)
         assert len(copy.stale) == 1
         assert app.consumer_generation_id > generation
+
+
+@pytest.mark.parametrize("decided", [True, False], ids=["committed", "left open"])
+async def test_the_last_owner_is_ended_before_anything_is_read(rig: KafkaRig, *, decided: bool) -> None:
+    """Up to the take-over its former owner may write state and position; from then on we know of all of it."""
+    changelog, place = rig.name("group-kept-changelog"), TP(rig.name("in"), 0)
+    rig.create("group-kept-changelog", 2, compact=True)
+    rig.append(numbered("in", 0, 10))
+    client = AIOKafkaClient(bootstrap_servers=rig.server)
+    await client.bootstrap()
+    former = PartitionWriter(client, rig.name("group"), place)
+    await former.start()
+    await former.write([Append(changelog, 0, b"k", b"before")], 3)
+    copy = Copy(rig)
+    app = batch_app(rig, copy)
+    table = app.Table("kept", key_type=bytes, value_type=bytes, partitions=2)
+    take_over = app.consumer.take_over
+
+    async def late() -> None:
+        await asyncio.sleep(0.3)  # were something read already, it would be old now
+        writing = asyncio.ensure_future(former.write([Append(changelog, 0, b"k", b"late")], 7))
+        if decided:
+            await writing
+        else:
+            watchers.append(cancelling := lambda step: step == "acknowledged" and writing.cancel())
+            await asyncio.wait({writing})
+            watchers.remove(cancelling)
+        await take_over()
+
+    app.consumer.take_over = late
+    try:
+        async with running(rig, app):
+            assert dict(table.data.items()) == {b"k": b"late" if decided else b"before"}
+            await until(lambda: rig.position("group", "in", 0) == 10)
+            assert copied(rig, 0) == list(range(7 if decided else 3, 10))
+            with pytest.raises(StaleBatch):
+                await former.write([Append(changelog, 0, b"k", b"zombie")], 1)
+    finally:
+        await former.stop()
+        await client.close()
 
 
 async def test_a_record_that_is_too_large(rig: KafkaRig) -> None:
