@@ -87,8 +87,12 @@ def _measure(accounts: int, folder: Path, *, rows: bool) -> None:
         filled = time.monotonic() - began
         print(f"{accounts} accounts, {size / accounts:.0f} bytes each; written in {filled:.0f} s", flush=True)
         for what in ("first start", "next start, after a clean stop") if rows else ("start",):
-            seconds, memory = _start(settings, cluster)
-            print(f"  {what}: ready after {seconds:.1f} s, at most {memory / 2**20:.0f} MiB", flush=True)
+            seconds, computing, memory = _start(settings, cluster)
+            print(
+                f"  {what}: ready after {seconds:.1f} s ({computing:.1f} s of them computing), at most"
+                f" {memory / 2**20:.0f} MiB",
+                flush=True,
+            )
 
 
 async def _fill(settings: Settings, accounts: int, servers: str) -> int:
@@ -167,8 +171,8 @@ def _place(name: str | bytes) -> int:
     return partition_for(name.encode() if isinstance(name, str) else name, PARTITIONS)
 
 
-def _start(settings: Settings, cluster: Cluster) -> tuple[float, int]:
-    """Seconds until a worker is ready, and the most memory it has had (bytes). It is stopped again."""
+def _start(settings: Settings, cluster: Cluster) -> tuple[float, float, int]:
+    """Seconds until a worker is ready, those it computed, and the most memory it had (bytes). It is stopped again."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TIERLINE_")}
     said = settings.model_dump(exclude_defaults=True)
     environment = clean | {f"TIERLINE_{name.upper()}": str(value) for name, value in said.items()}
@@ -181,10 +185,12 @@ def _start(settings: Settings, cluster: Cluster) -> tuple[float, int]:
                 sys.exit("the worker has ended by itself")
             time.sleep(0.1)
         took = time.monotonic() - began
+        used = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+        computing = (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
         status = Path(f"/proc/{worker.pid}/status").read_text()
         [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
         worker.send_signal(signal.SIGTERM)
-    return took, int(peak) * 1024
+    return took, computing, int(peak) * 1024
 
 
 def _ready(settings: Settings) -> bool:
