@@ -93,7 +93,7 @@ def test_killed_at_random_moments_while_changes_arrive(alerting: Callable[..., I
     installation.wait_ready()
     wait_for(lambda: not pending(installation), installation, 120)
     assert installation.stop() == 0
-    check(installation, changes.told, sink)
+    check(installation, changes.told, sink, f"{KILLS} kills")
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_two_at_once_on_kafka(install: Any, alerting: Callable[..., Installation
         assert (one.stop(), other.stop()) == (0, 0)
     finally:
         other.close()
-    check(one, changes.told, sink)
+    check(one, changes.told, sink, "two apps, each killed and stopped once")
 
 
 def sometimes(rng: random.Random) -> int:
@@ -157,7 +157,7 @@ def pending(installation: Installation) -> bool:
     return bool(listed.stdout)
 
 
-def check(installation: Installation, told: list[dict[str, Any]], sink: Sink) -> None:
+def check(installation: Installation, told: list[dict[str, Any]], sink: Sink, headline: str) -> None:
     first: dict[str, dict[str, Any]] = {}
     superseded: set[str] = set()
     ids = Counter(one["id"] for one in installation.documents("alerts"))
@@ -188,7 +188,7 @@ def check(installation: Installation, told: list[dict[str, Any]], sink: Sink) ->
     in_order(got, known)
     repeats = len(got) - len(set(got))
     print(
-        f"\n{KILLS} kills, {len(told)} changes, {len(delivered)} alerts delivered, {len(superseded)} superseded,"
+        f"\n{headline}, {len(told)} changes, {len(delivered)} alerts delivered, {len(superseded)} superseded,"
         f" {len(sink.tried)} attempts, {repeats} repeats with the same id, none lost"
     )
 
