@@ -14,6 +14,7 @@ import orjson
 
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
+from stream.agents.fitting import last_straw
 from stream.agents.memory import Counted, clock_row, read_shard, timeline_row
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
 from stream.agents.scores import Scores
@@ -40,14 +41,9 @@ class Shard:
     """The scoring of one partition."""
 
     def __init__(
-        self,
-        number: int,
-        stored: Rows,
-        settings: Settings,
-        metrics: Metrics,
-        watch: RefusalWatch | None = None,
-        incarnation: str = "",
-    ) -> None:
+        self, number: int, stored: Rows, settings: Settings, metrics: Metrics,
+        watch: RefusalWatch | None = None, incarnation: str = "",
+    ) -> None:  # fmt: skip
         """``incarnation``: what tells the topic ``signals`` from one that had its name before."""
         self.number = number
         self._incarnation = incarnation
@@ -81,14 +77,19 @@ class Shard:
                     self._record(record, now, work)
                 except Exception:  # whatever it is, it must neither stop the others nor be lost  # noqa: BLE001
                     poisoned[record.offset] = unexpected()
-                    if _is_tick(record):
+                    if (mark := read_mark(record.value)) is not None and mark.kind == "tick":
                         self._no_tick_before = now + TICK_PAUSE
                     self._load()  # StateTooNew, if that was it, comes again here and stops the worker
                     break
             else:
                 if records:
                     self._applied = records[-1].offset + 1
-                return self._closed(work, now)
+                work = self._closed(work, now)
+                straw = last_straw(work.appends, records, poisoned)
+                if straw is None:
+                    return work
+                poisoned[straw[0].offset] = straw[1]
+                self._load()
 
     def flush(self, now: int, *, leaving: bool = False) -> Work | None:
         """Scores that are due to be published, whatever the reason; ``None`` when there are none.
@@ -161,9 +162,8 @@ class Shard:
         if not records or records[0].offset >= self._applied:
             return records
         fresh = [record for record in records if record.offset >= self._applied]
-        log.warning(
-            "partition %d: %d records were applied before and are left out", self.number, len(records) - len(fresh)
-        )
+        told = "partition %d: %d records were applied before and are left out"
+        log.warning(told, self.number, len(records) - len(fresh))
         return fresh
 
     def _record(self, record: Record, now: int, work: Work) -> None:
@@ -297,6 +297,3 @@ class Shard:
         return rows
 
 
-def _is_tick(record: Record) -> bool:
-    mark = read_mark(record.value)
-    return mark is not None and mark.kind == "tick"

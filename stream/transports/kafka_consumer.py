@@ -9,7 +9,7 @@ It runs on the worker's own event loop. Nothing of a partition is read before it
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
@@ -50,13 +50,21 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called before each rejoin with all that was ours."""
         self._consumer.app.on_rebalance_start()
-        await self._consumer.on_partitions_revoked(_tps(revoked))
+        await self._or_crash(self._consumer.on_partitions_revoked(_tps(revoked)))
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called after each rejoin with all that is ours now. No heartbeat is sent until it returns."""
         generation = self._consumer.client._coordinator.generation
         self._consumer.app.consumer_generation_id = generation
-        await self._consumer.on_partitions_assigned(_tps(assigned), generation)
+        await self._or_crash(self._consumer.on_partitions_assigned(_tps(assigned), generation))
+
+    async def _or_crash(self, work: Awaitable[None]) -> None:
+        """The client would only log what goes wrong here, and the worker idle on."""
+        try:
+            await work
+        except Exception as error:
+            await self._consumer.app.crash(error)
+            raise
 
 
 class KafkaConsumer(BatchingConsumer):

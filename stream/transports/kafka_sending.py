@@ -25,6 +25,8 @@ TRANSACTION_TIMEOUT = 30.0
 """Seconds after which the brokers end a transaction whose worker is gone and whose partition nobody took over."""
 BACKOFF = 0.02
 """Seconds between two tries of a request. A transaction's markers are mostly written within one or two."""
+REQUEST_TIMEOUT_MS = 15_000
+"""After so long another broker is asked: one that hangs must not hold up a take-over for longer."""
 PARTING = 2.0
 """Seconds that a request under way may take when its producer ends."""
 SEQUENCES = 2**31 - 1
@@ -43,6 +45,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
             max_request_size=MOST_BYTES,
             transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
             retry_backoff_ms=int(BACKOFF * 1000),
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
             **options,
         )
         self.client = self._sender.client = client

@@ -22,7 +22,7 @@ from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_consumer import FETCH_BYTES, FETCH_WAIT_MS, KafkaConsumer
 from stream.transports.kafka_headers_async import tolerate
 from stream.transports.kafka_producer import KafkaProducer
-from stream.transports.kafka_sending import Producer
+from stream.transports.kafka_sending import REQUEST_TIMEOUT_MS, Producer
 from stream.transports.kafka_writer import Lost, Writers
 from stream.transports.records import Append, partition_for
 
@@ -140,7 +140,12 @@ class KafkaTransport(base.Transport):
         """The client that all producers share; connects when first asked for. Raises LogUnreachable."""
         async with self._connecting:
             if self._client is None:
-                client = AIOKafkaClient(**self.connection.aiokafka(), client_id="tierline", metadata_max_age_ms=60_000)
+                client = AIOKafkaClient(
+                    **self.connection.aiokafka(),
+                    client_id="tierline",
+                    metadata_max_age_ms=60_000,
+                    request_timeout_ms=REQUEST_TIMEOUT_MS,
+                )
                 plain = Producer(client, None)
                 try:
                     await client.bootstrap()

@@ -121,3 +121,17 @@ def test_a_source_that_sends_mostly_what_cannot_be_used_is_named() -> None:
     desk.tell(*(funding(f"h{n}", "acme.com", desk.now, source="bad feed") for n in range(60)))
     assert desk.metric("tierline_source_rejected_ratio", source="bad feed") == 0, "gone"
     assert desk.metric("tierline_source_rejected_ratio", source="test") == 0
+
+
+def test_an_account_that_would_outgrow_the_log_is_refused_what_is_too_much() -> None:
+    """Facts pile up over many valid records: the one too many is rejected, the others and what follows count."""
+    desk = Desk(document(profile()))
+    piles = [{f"custom.f{number}_{at}": "x" * 900 for at in range(900)} for number in range(4)]
+    desk.tell(*(facts(f"pile-{number}", "acme.com", desk.now, **pile) for number, pile in enumerate(piles)))
+    refused = desk.documents("rejected")
+    assert {one["reason"] for one in refused} == {"too_large"}
+    assert 1 <= len(refused) < 4
+    assert "send fewer or shorter facts" in refused[0]["message"]
+    desk.tell(facts("size", "acme.com", desk.now, employees=500), funding("f", "acme.com", desk.now))
+    assert [one["data"]["to_tier"] for one in desk.documents("tier-changes")][-1:] == ["hot"]
+    assert all(len(append.value or b"") < 2_097_152 for append in desk.out)
