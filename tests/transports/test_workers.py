@@ -16,7 +16,6 @@ from tests.transports.rig import EmbeddedRig, Rig, keyed
 pytestmark = pytest.mark.timeout(120)
 
 KEYS = 50
-ROUND = 20_000
 
 
 def worker(rig: Rig) -> subprocess.Popen[str]:
@@ -37,8 +36,9 @@ def counting(rig: Rig) -> Rig:
     return rig
 
 
-def send(rig: Rig, count: int = ROUND) -> int:
-    """Records in equal numbers for each key; how many."""
+def send(rig: Rig, count: int = 0) -> int:
+    """Records in equal numbers for each key, enough to be killed in the midst of them unless told; how many."""
+    count = count or (20_000 if isinstance(rig, EmbeddedRig) else 8_000)
     rig.append([keyed("in", b"key-%d" % (n % KEYS)) for n in range(count)])
     return count
 
