@@ -120,8 +120,8 @@ class RowStore(Store, MutableMapping[bytes, bytes]):  # type: ignore[type-arg]
 
     def persisted_offset(self, tp: TP) -> int | None:
         """The last changelog offset that is in, or None."""
-        part = self._parts.get(tp.partition) or self.rows(tp.partition)
-        return None if part.end is None else part.end - 1
+        end = self.rows(tp.partition).end
+        return None if end is None else end - 1
 
     def keep_only(self, partitions: set[int]) -> None:
         """Drops the partitions that are no longer here."""
