@@ -200,12 +200,15 @@ def _seconds_until_it_goes_on(worker: Installation, seconds: float = 60) -> floa
     settings = worker.settings
     topic, group = settings.topic("signals"), group_of(settings)
     with kafka_log(settings) as log:
-        before = log.positions(group)
-        until(
-            lambda: all(
-                log.positions(group).get((topic, number), 0) > before.get((topic, number), 0)
-                for number in range(settings.partitions)
-            ),
-            seconds,
-        )
+        before: dict[tuple[str, int], int] = {}
+
+        def beyond() -> bool:
+            try:
+                found = log.positions(group)
+            except LogError:  # it has asked the broker that is away
+                return False
+            before.update(before or found)
+            return all(found.get((topic, at), 0) > before.get((topic, at), 0) for at in range(settings.partitions))
+
+        until(beyond, seconds)
     return time.monotonic() - began
