@@ -264,6 +264,21 @@ async def test_the_last_owner_is_ended_before_anything_is_read(rig: KafkaRig, *,
         await client.close()
 
 
+async def test_a_fault_while_partitions_move_stops_the_worker(rig: KafkaRig) -> None:
+    """The client would log it and go on: a worker that has nothing and says nothing."""
+
+    async def fail(*_: Any) -> None:
+        raise RuntimeError("a mistake in an assignment")
+
+    app = batch_app(rig, Copy(rig))
+    app.consumer.on_partitions_assigned = fail
+    app.finalize()
+    await app.start()
+    await until(lambda: app.crashed)
+    await app.stop()
+    assert "a mistake in an assignment" in str(app.crash_reason)
+
+
 async def test_a_record_that_is_too_large(rig: KafkaRig) -> None:
     """A refused batch stays the agent's to try again; other partitions go on; once the topic takes it, it is there."""
     allow(rig, 2_000)

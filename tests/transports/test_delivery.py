@@ -69,6 +69,7 @@ async def test_keys_and_headers_come_through(rig: Rig) -> None:
     """Null and empty keys and values, and headers in their order, arrive as they were appended."""
     rig.create("in", 2)
     sent = [
+        Append("in", 0, None, None),
         Append("in", 0, None, b"no key"),
         Append("in", 0, b"no value", None),
         Append("in", 0, b"", b""),
@@ -77,7 +78,7 @@ async def test_keys_and_headers_come_through(rig: Rig) -> None:
     rig.append(sent)
     seen = Seen()
     async with running(rig, batch_app(rig, seen)):
-        await until(lambda: len(seen) >= 4)
+        await until(lambda: len(seen) >= 5)
     got = [r for b in seen.batches for r in b.records]
     assert [(r.key, r.value, r.headers) for r in got] == [(a.key, a.value, a.headers) for a in sent]
 
