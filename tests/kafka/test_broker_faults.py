@@ -14,6 +14,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from stream.topology import group_of
+from stream.transports.errors import LogError
 from stream.transports.kafka_sending import TRANSACTION_TIMEOUT
 from tests.kafka.cluster import Cluster
 from tests.kafka.fleet import CHAOS, Fleet, PatientSender, chaos, reasons, said, sent, settled
