@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fast format soak bench chaos kafka kafka-clean publish lock clean
+.PHONY: help demo run test check fast format soak bench bench-kafka chaos kafka kafka-clean publish lock clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,6 +48,9 @@ bench: $(READY) ## microseconds of a step, bytes of a state
 chaos: $(READY) ## on Kafka: hundreds of kills of workers and brokers, lost disks; 40 minutes, then the figures
 	CHAOS=1 KILLS=$(or $(KILLS),40) KAFKA_TESTS=required timeout 5400 $(BIN)/python -m pytest -n 2 --dist worksteal \
 	  --timeout 2400 tests/kafka tests/transports/test_rocks.py
+
+bench-kafka: $(READY) ## beside Quix Streams, stock Faust and a loop by hand, on a Kafka of its own; ARGS="--rounds 1"
+	@$(BIN)/python -m ops.bench.compare --write $(ARGS)
 
 kafka: $(READY) ## a Kafka broker of your own, until Ctrl-C; `make kafka-clean` forgets its records
 	@$(BIN)/python -m ops.kafka

@@ -118,16 +118,23 @@ def _bench(asked: argparse.Namespace, told: Console) -> Iterator[Bench]:
     with TemporaryDirectory(prefix="run-", dir=asked.folder) as name:
         folder = Path(name)
         profiles = _profiles(folder)
-        base = time.time_ns() // 1_000_000 + AHEAD
+        now = time.time_ns() // 1_000_000
+        base = now + AHEAD
         began = time.monotonic()
-        warm = make_load(WARM_UP, PARTITIONS, base, accounts=asked.accounts, seed=2)
+        warm = make_load(min(WARM_UP, asked.signals), PARTITIONS, base, accounts=asked.accounts, seed=2)
         load = make_load(asked.signals, PARTITIONS, base + WARM_UP + 1, accounts=asked.accounts)
+        at = now - HOUR_MS
+        live = (
+            make_load(len(warm), PARTITIONS, at, accounts=asked.accounts, seed=2),
+            make_load(asked.signals, PARTITIONS, at, accounts=asked.accounts),
+        )
         told.print(f"load of {len(load):,} signals made in {time.monotonic() - began:.0f} s")
         loaded: Sequence[LoadedProfile] = load_profiles(profiles)
         cluster = Cluster(folder / "kafka", settings=BROKER)
         try:
             cluster.start()
-            yield Bench(cluster, folder, profiles, loaded, PARTITIONS, base, warm, load, asked.patience, {})
+            patience = asked.patience
+            yield Bench(cluster, folder, profiles, loaded, PARTITIONS, base, warm, load, patience, live, {})
         finally:
             cluster.discard()
 
@@ -167,7 +174,8 @@ def _latency_at(bench: Bench, entries: Sequence[Entry], rate: float, seconds: fl
     )
     where = bench.folder / "latency"
     where.mkdir(exist_ok=True)
-    with own_topics(settings), running(RUN, environment_of(settings), where):
+    with own_topics(settings), running(RUN, environment_of(settings), where) as [worker]:
+        worker.wait_until_running()
         measure(settings, entries, 0.0, 3.0, 20)  # everything is up, and has run once
         return measure(settings, entries, rate, seconds, probes)
 

@@ -27,7 +27,6 @@ from stream.settings import Settings
 from stream.topology import group_of, open_log
 from stream.transports.kafka_log import KafkaLog
 from stream.transports.records import Append, Record
-from stream.transports.seam import Log
 
 WARM = "warm"
 REAL = "real"
@@ -83,6 +82,8 @@ class Bench:
     load: Sequence[Entry]
     patience: float
     """Seconds that a run may take."""
+    live: tuple[Sequence[Entry], Sequence[Entry]]
+    """Warm-up and load of signals in the past, for where intake appends them at the time it is."""
     wanted: dict[int, Changes]
     """What has to come out of so many records of the load: filled when first asked for."""
 
@@ -141,14 +142,17 @@ def _on_kafka(bench: Bench, one: Participant, where: Path, found: Run) -> None:
         watch = Watch(log, settings.topic("rejected"))
         with running(command, environment, where, one.workers) as workers:
             alive = _alive(workers)
+            for worker in workers if one.ours else ():
+                worker.wait_until_running()
             if one.workers > 1:
                 for worker in workers:
                     worker.wait_for_partitions(bench.partitions // one.workers)
-            warm, places = _appends(bench, one, settings, bench.warm, WARM)
+            entries = (bench.warm, bench.load) if exact else bench.live
+            warm, places = _appends(bench, one, settings, entries[0], WARM)
             pour(connection, warm)
             watch.wait(WARM, places, START_SECONDS, alive)
             time.sleep(1)  # whatever is left over from the start
-            load, places = _appends(bench, one, settings, bench.load[: found.signals], REAL)
+            load, places = _appends(bench, one, settings, entries[1][: found.signals], REAL)
             before = [worker.cpu for worker in workers], _broker_cpu(bench)
             poured = pour(connection, load)
             ended = watch.wait(REAL, places, bench.patience, alive)
@@ -156,7 +160,10 @@ def _on_kafka(bench: Bench, one: Participant, where: Path, found: Run) -> None:
             found.poured = poured.ended - poured.began
             ends = {place: log.end(*place) for place in {(append.topic, append.partition) for append in load}}
             wait_until_committed(log, group, ends, COMMIT_SECONDS, alive)
-        wanted = bench.reference(found.signals) if exact else _from_log(bench, log, settings)
+        if exact:
+            wanted = bench.reference(found.signals)
+        else:
+            wanted = expected(records_of(log, settings.topic(SIGNALS)), "tierline")
         _judge(found, compared(wanted, values_of(log, settings.topic("tier-changes"))))
 
 
@@ -236,12 +243,6 @@ def _appends(
 
 def _place(settings: Settings, entry: Entry, topic: str) -> tuple[str, int]:
     return settings.topic(topic), 0 if TOPICS[topic].partitions == "one" else entry.partition
-
-
-def _from_log(bench: Bench, log: Log, settings: Settings) -> Changes:
-    """What has to come out of the canonical log as intake has written it."""
-    del bench
-    return expected(records_of(log, settings.topic(SIGNALS)), settings.source)
 
 
 def _take(

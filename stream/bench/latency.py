@@ -68,6 +68,8 @@ class _Measurement:
         self._appended: dict[str, float] = {}
         self._read: dict[str, float] = {}
         self._sent = 0
+        self._tag = f"probe-{time.time_ns():x}"
+        """The accounts are new in each measurement, so that each of their signals changes a tier."""
 
     async def run(self) -> Latencies:
         """Everything at once, until the time is over."""
@@ -106,16 +108,15 @@ class _Measurement:
             self._read.setdefault(trigger.get("id", ""), now)
 
     async def _probe(self, producer: AIOKafkaProducer) -> None:
-        tag = f"{time.time_ns():x}"
         waiting: list[asyncio.Task[None]] = []
         began = time.monotonic()
         for number in range(int(self._seconds / self._pause)):
             await asyncio.sleep(max(0.0, began + number * self._pause - time.monotonic()))
-            waiting.append(asyncio.create_task(self._one(producer, f"probe-{tag}-{number}", number)))
+            waiting.append(asyncio.create_task(self._one(producer, number)))
         await asyncio.gather(*waiting)
 
-    async def _one(self, producer: AIOKafkaProducer, id_: str, number: int) -> None:
-        account = f"probe-{number % PROBES}.com"
+    async def _one(self, producer: AIOKafkaProducer, number: int) -> None:
+        id_, account = f"{self._tag}-{number}", f"{self._tag}-{number % PROBES}.com"
         on = number // PROBES % 2 == 0
         value = event(id_, "account_update", account, int(time.time() * 1000), {"facts": _facts(on=on)}, "bench:probe")
         partition = partition_for(account.encode(), self._settings.partitions)

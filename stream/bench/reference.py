@@ -32,8 +32,8 @@ class Verdict:
 
     @property
     def right(self) -> bool:
-        """Whether every change is there as it should be, once."""
-        return not (self.missing or self.different or self.unexpected or self.twice)
+        """Whether every change is there as it should be, once; no changes at all prove nothing."""
+        return self.expected > 0 and not (self.missing or self.different or self.unexpected or self.twice)
 
     def __str__(self) -> str:
         """In words."""
@@ -58,10 +58,11 @@ def expected(
         partition = Partition(engine, Memory())
         for document in documents:
             partition.activate(compile_profile(document), at)
-        for record in records:
-            for change in _apply(partition, record):
-                document = change_document(change, source=source, importing=partition.importing, detected_at=0)
-                found[document["id"]] = _digest(document)
+        changes = [change for record in records for change in _apply(partition, record)]
+        changes += partition.rescore()  # a profile came into force after signals that it counts
+        for change in changes:
+            document = change_document(change, source=source, importing=False, detected_at=0)
+            found[document["id"]] = _digest(document)
     return found
 
 

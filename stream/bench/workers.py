@@ -17,6 +17,8 @@ from stream.settings import SECRETS, Settings
 
 RUN = (sys.executable, "-c", "from stream.cli.main import main; main()", "run")
 STOP_SECONDS = 30
+RUNNING = "running on "
+"""What a worker says once it does."""
 _HAS = re.compile(r"has (all|(\d+) of \d+) partitions")
 _LENGTHS = ("horizon", "scores_every", "kafka_session")
 
@@ -48,6 +50,15 @@ class Process:
     def peak(self) -> int:
         """Bytes of memory at most."""
         return peak_bytes(self.pid) or 0
+
+    def wait_until_running(self, seconds: float = 60) -> None:
+        """Until a worker of ours says so: its profiles are in force. Raises TooSlow, Ended."""
+        until = time.monotonic() + seconds
+        while RUNNING not in self.output.read_text("utf-8", "replace"):
+            self.check()
+            if time.monotonic() > until:
+                raise TooSlow(f"after {seconds:g} s a worker was not running")
+            time.sleep(0.1)
 
     def wait_for_partitions(self, at_most: int, seconds: float = 60) -> None:
         """Until it says that it has some partitions, and no more than that. Raises TooSlow, Ended."""
@@ -96,4 +107,5 @@ def environment_of(settings: Settings) -> dict[str, str]:
     said = settings.model_dump(exclude_unset=True, exclude_none=True)
     said |= {name: f"{said[name]}ms" for name in _LENGTHS if name in said}
     said |= {name: said[name].get_secret_value() for name in SECRETS if name in said}
+    said |= {name: value.absolute() for name, value in said.items() if isinstance(value, Path)}  # it runs elsewhere
     return clean | {f"TIERLINE_{name.upper()}": str(value) for name, value in said.items()}

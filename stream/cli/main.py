@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": "Move an installation to another log: a file to Kafka, or back.",
     "backup": "Copy the log's file while a worker runs on it.",
     "restore": "Put a backup in the place of the log's file.",
+    "bench": "Measure a worker on your own Kafka: signals a second, latency.",
     "doctor": "Check settings, log, profiles and clock, and say what to mend.",
 }
 
