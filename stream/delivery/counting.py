@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from schemas.times import parse_time
 from stream.delivery.decision import Fate
 from stream.delivery.state import State
 from stream.delivery.work import Work
 from stream.metrics import Metrics
+
+if TYPE_CHECKING:
+    from stream.transports.consumer import BatchingConsumer
 
 log = logging.getLogger("tierline")
 
@@ -32,6 +37,14 @@ def _fate(metrics: Metrics, fate: Fate, now: int) -> None:
         metrics.alerts_failed.labels(message.channel).inc()
     if fate.state == "parked":
         log.warning("an alert for %s was given up: %s", message.channel, fate.says)
+
+
+def gauge_lag(metrics: Metrics, consumer: BatchingConsumer, topics: Mapping[str, str]) -> None:
+    """How far behind the agents are. `topics`: by name in this installation, the name that metrics have."""
+    for tp in consumer.assignment():
+        behind = consumer.behind(tp)
+        if tp.topic in topics and behind is not None:
+            metrics.lag.labels(topics[tp.topic], str(tp.partition)).set(behind)
 
 
 def gauge(metrics: Metrics, state: State | None, now: int) -> None:

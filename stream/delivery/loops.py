@@ -11,12 +11,13 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 from faust.types import TP
 
 from schemas.topics import ALERT_QUEUE, ALERT_STATE, TIER_CHANGES
-from stream.delivery.counting import count, gauge
+from stream.delivery.counting import count, gauge, gauge_lag
 from stream.delivery.documents import alert_of
 from stream.delivery.facts import facts_in
 from stream.delivery.kept import Message
@@ -35,6 +36,7 @@ from stream.web.health import Health
 
 if TYPE_CHECKING:
     from stream.runtime import App
+    from stream.transports.consumer import BatchingConsumer
 
 log = logging.getLogger("tierline")
 
@@ -47,7 +49,7 @@ RELOAD = 2.0
 EACH, MOST = 4, 64
 """Attempts under way at once: of one channel, and in all."""
 LONGEST = 120.0
-"""Seconds after which an attempt is given up, whatever its channel thinks."""
+"""Seconds of an attempt at most, whatever its channel thinks."""
 
 
 class AlertWorker:
@@ -131,13 +133,13 @@ class AlertWorker:
             self._wake.set()
 
     async def _facts_of(self, accounts: set[str]) -> Mapping[str, Mapping[str, object]]:
-        async with self._asking:
-            while True:
-                try:
+        while True:
+            try:
+                async with self._asking:
                     return await asyncio.to_thread(self._facts.of, accounts)
-                except LogError as error:
-                    self._trouble(error)
-                    await asyncio.sleep(RETRY)
+            except LogError as error:
+                self._trouble(error)
+                await asyncio.sleep(RETRY)
 
     # Dispatch
 
@@ -145,11 +147,9 @@ class AlertWorker:
         """Settle what was tried, see to what is due, and try what is ready."""
         tp = TP(self.settings.topic(ALERT_QUEUE), 0)
         while not self.app.should_stop:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
             async with self._lock(tp):
                 if self._desk is not None:
@@ -288,7 +288,9 @@ class AlertWorker:
 
     async def measure(self) -> None:
         """Keep the gauges."""
+        topics = {self.settings.topic(name): name for name in (TIER_CHANGES, ALERT_QUEUE)}
         while not self.app.should_stop:
+            gauge_lag(self.metrics, cast("BatchingConsumer", self.app.consumer), topics)
             gauge(self.metrics, None if self._desk is None else self._desk.state, _now())
             await asyncio.sleep(1)
 

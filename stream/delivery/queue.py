@@ -223,7 +223,8 @@ def settle(
         standing = state.standing(message.target.id)
         standing.delivered = [at for at in standing.delivered if at > now - HOUR] + [now]
         state.touch("t", message.target.id)
-        return [], [Fate(message, "delivered", outcome.status)]
+        says = outcome.status if outcome.note is None else f"{outcome.status}; {outcome.note}"
+        return [], [Fate(message, "delivered", says)]
     if isinstance(outcome, TryAgain):
         return _again(state, routes, message, outcome, now, jitter)
     if isinstance(outcome, Disabled):

@@ -358,3 +358,12 @@ def test_the_state_is_what_its_rows_say() -> None:
     assert again.standings == state.standings
     assert again.account("z.com") == state.account("z.com")
     assert again.used("sales", MONDAY) == 3
+
+
+def test_what_a_template_could_not_say_is_reported() -> None:
+    """A message that went out in the built-in form says so where its delivery is told of."""
+    state, table = fresh(), routes(PLAIN)
+    decide(state, change(), {}, table, MONDAY)
+    (message,) = ready(state, table, MONDAY, each=9)
+    _, (fate,) = settle(state, table, message, Delivered("HTTP 200", "the template failed"), MONDAY, 1.0)
+    assert fate.says == "HTTP 200; the template failed"

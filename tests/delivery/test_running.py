@@ -54,6 +54,7 @@ def test_a_change_is_told(alerting: Callable[..., Installation], sink: Sink) -> 
     assert 'tierline_alerts_delivered_total{channel="hook"} 1.0' in page
     assert 'tierline_alert_changes_total{reason="sent"} 1.0' in page
     assert "tierline_alert_delay_seconds_count 1.0" in page
+    assert 'tierline_lag_records{partition="0",topic="alert-queue"} 0.0' in page
     assert installation.stop() == 0
 
 
@@ -182,3 +183,20 @@ def test_alerting_begins_with_its_first_start(alerting: Callable[..., Installati
     funding(installation, "after.com")
     wait_for(lambda: len(sink.got) == 1, installation)
     assert [one["account"] for one in said(installation, "decided")] == ["after.com"]
+
+
+@pytest.mark.slow
+def test_alerting_in_a_process_of_its_own(alerting: Callable[..., Installation], sink: Sink) -> None:
+    """Beside a worker that knows of no routes, `tierline alerts run` on the same file alerts."""
+    apart = alerting(ROUTES)
+    apart.app = ("alerts", "run")
+    worker = Installation(apart.folder, apart.settings.profiles, partitions=2)
+    try:
+        worker.start()
+        apart.start()
+        funding(worker, "acme.com", "beta.com")
+        wait_for(lambda: states(apart) == ["delivered"] * 2, apart)
+        assert len(sink.got) == 2
+        assert (apart.stop(), worker.stop()) == (0, 0)
+    finally:
+        worker.close()
