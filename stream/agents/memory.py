@@ -136,6 +136,8 @@ class Counted:
         self._tiers: Counter[tuple[str, str]] = Counter()
         self._accounts = 0
         self._bytes = 0
+        self._new = self._grown = 0
+        """Accounts and bytes that the gauges do not know of yet."""
 
     def load(self, memory: ShardMemory) -> None:
         """Count what was read back."""
@@ -151,8 +153,9 @@ class Counted:
 
     def moved(self, account: Account) -> None:
         """An account changed: count it in the tiers it is in now."""
-        tiers = {place.profile.name: place.tier for place in account.state.places.values()}
-        if tiers != account.tiers:
+        places = account.state.places
+        if len(places) != len(account.tiers) or any(account.tiers.get(n) != place.tier for n, place in places.items()):
+            tiers = {name: place.tier for name, place in places.items()}
             for profile, tier in account.tiers.items():
                 if tier is not None:
                     self._tier(profile, tier, -1)
@@ -162,16 +165,19 @@ class Counted:
             account.tiers = tiers
 
     def stored(self, key: bytes, before: bytes | None, value: bytes | None) -> None:
-        """A row was stored in place of another."""
+        """A row was stored in place of another; the gauges are told with the work."""
         if key.startswith(b"\x00"):
             return
-        size = 0 if value is None else len(key) + len(value)
-        size -= 0 if before is None else len(key) + len(before)
-        self._grow(int(before is None and value is not None and is_account(key)), size)
+        self._grown += 0 if value is None else len(key) + len(value)
+        self._grown -= 0 if before is None else len(key) + len(before)
+        if before is None and value is not None and is_account(key):
+            self._new += 1
 
     def work(self, work: Work, now: int) -> None:
         """Count a work that is durable."""
         metrics = self._metrics
+        self._grow(self._new, self._grown)
+        self._new = self._grown = 0
         for (type_, outcome), count in work.outcomes.items():
             metrics.signals.labels(type_, outcome).inc(count)
         for reason, count in work.refused.items():

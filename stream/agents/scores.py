@@ -39,7 +39,11 @@ class Scores:
         self._partition = partition
         self._settings = settings
         self._waiting: dict[str, int] = dict.fromkeys(memory.pending, 0)
-        """Account → the wall-clock moment from which it may be published; in order of arrival."""
+        """Account → the wall-clock moment from which it may be published."""
+        self._turns = [(0, name) for name in self._waiting]
+        """The same as a heap; an entry that is not in ``_waiting`` any more is void."""
+        self._now = 0
+        """The wall clock, as last seen."""
         self._published: dict[str, int] = {}
         self._drift = {name: moment for moment, name in memory.drifts}
         """Account → when its score will have drifted."""
@@ -56,26 +60,30 @@ class Scores:
             self._at_once[name] = account.state.clock
         elif name not in self._waiting:
             last = self._published.get(name)
-            self._waiting[name] = now if last is None else last + self._settings.scores_every
+            self._waiting[name] = turn = now if last is None else last + self._settings.scores_every
+            heapq.heappush(self._turns, (turn, name))
 
     def hurry(self) -> None:
         """What waits for its turn may be published now."""
         self._waiting = dict.fromkeys(self._waiting, 0)
+        self._turns = [(0, name) for name in self._waiting]
 
     def due(self, now: int) -> bool:
         """Whether something may be published."""
         if self._drifts and self._drifts[0][0] <= now and not self._partition.importing:
             return True
-        return any(self._ripe(moment, now) for moment in self._waiting.values())
+        return self._first_ripe(now) is not None
 
     def publish(self, now: int) -> list[Append]:
         """Records for every account that is due; their accounts are dirty afterwards."""
         chosen = dict(self._at_once)
         self._at_once = {}
-        for name, moment in list(self._waiting.items()):
-            if name in chosen or (self._ripe(moment, now) and len(chosen) < PER_FLUSH):
-                del self._waiting[name]
-                chosen.setdefault(name, 0)
+        for name in chosen:
+            self._waiting.pop(name, None)
+        while len(chosen) < PER_FLUSH and (ripe := self._first_ripe(now)) is not None:
+            heapq.heappop(self._turns)
+            del self._waiting[ripe]
+            chosen.setdefault(ripe, 0)
         while self._drifts and self._drifts[0][0] <= now and not self._partition.importing and len(chosen) < PER_FLUSH:
             moment, name = heapq.heappop(self._drifts)
             if self._drift.get(name) == moment:
@@ -127,12 +135,19 @@ class Scores:
                 self._drifts = [(moment, one) for one, moment in self._drift.items()]
                 heapq.heapify(self._drifts)
 
-    def _ripe(self, moment: int, now: int) -> bool:
-        """Whether what may be published from ``moment`` on may be now.
-
-        A moment further ahead than any is ever set was set before the wall clock jumped back.
-        """
-        return moment <= now or moment > now + self._settings.scores_every
+    def _first_ripe(self, now: int) -> str | None:
+        """The account that may have been published for longest; its turn is the first of the heap."""
+        if now < self._now:
+            # the wall clock has jumped back: what is further ahead than a turn is ever set was set before
+            latest = now + self._settings.scores_every
+            self._waiting = {name: 0 if turn > latest else turn for name, turn in self._waiting.items()}
+            self._turns = [(turn, name) for name, turn in self._waiting.items()]
+            heapq.heapify(self._turns)
+        self._now = now
+        turns = self._turns
+        while turns and self._waiting.get(turns[0][1]) != turns[0][0]:
+            heapq.heappop(turns)
+        return turns[0][1] if turns and turns[0][0] <= now else None
 
     def _forget_old(self, now: int) -> None:
         if len(self._published) > 50_000:

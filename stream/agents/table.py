@@ -91,7 +91,8 @@ class AccountTable:
             key = name.encode()
             for number, rows in chunks.items():
                 yield _chunk_key(key, number), None if rows is None else orjson.dumps(rows)
-            yield key, orjson.dumps({**header, **found.extra()})
+            header |= found.extra()
+            yield key, orjson.dumps(header)
 
     def stored(self) -> None:
         """What ``writes`` gave is durable. Forget the live states that have not been touched for longest."""

@@ -21,7 +21,7 @@ _by_key = attrgetter("key")
 class Entry:
     """One remembered signal, with just the members that profiles and rules read."""
 
-    __slots__ = ("chunk", "data", "id", "key", "orphan", "repeat_of", "source", "time", "type")
+    __slots__ = ("chunk", "data", "id", "key", "orphan", "repeat_of", "row", "source", "time", "type")
 
     def __init__(self, time: int, source: str, id_: str, type_: str, data: dict[str, Any], chunk: int = 0) -> None:
         self.time = time
@@ -35,6 +35,8 @@ class Entry:
         self.repeat_of: Entry | None = None
         self.orphan = False
         """It never counts: its original, or what took it back, was pushed out."""
+        self.row: list[Any] | None = None
+        """Its stored form, kept while it is written with every header."""
 
     @property
     def name(self) -> str:
@@ -143,7 +145,7 @@ class Ledger:
                 del self.retracted[target]
                 taken = self.by_identity.get(target)
                 if taken is not None and taken.type not in NOT_RETRACTABLE:
-                    taken.orphan = True
+                    taken.orphan, taken.row = True, None
                     return [taken]
             return []
         key = self._event(entry)
@@ -153,7 +155,7 @@ class Ledger:
             group.remove(entry)
             orphans = [other for other in group if other.repeat_of is entry]
             for other in orphans:
-                other.repeat_of, other.orphan = None, True
+                other.repeat_of, other.orphan, other.row = None, True, None
                 group.remove(other)
             if not group:
                 del self._events[key]

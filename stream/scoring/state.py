@@ -40,6 +40,7 @@ class AccountState:
     """Everything known of one account."""
 
     __slots__ = (
+        "_told",
         "_values",
         "account",
         "born",
@@ -90,6 +91,8 @@ class AccountState:
         self.dirty: set[int] = set()
         """Chunks whose stored form is behind."""
         self._values: dict[str, Any] | None = None
+        self._told: tuple[dict[str, Any], list[Key]] | None = None
+        """The stored form of the facts, and of the signals that told them."""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -104,7 +107,7 @@ class AccountState:
         if known is not None and known.key >= key:
             return False
         self.facts[name] = Fact(value, key)
-        self._values = None
+        self._values = self._told = None
         return known is None or known.value != value or type(known.value) is not type(value)
 
     def remember(self, entry: Entry) -> None:
@@ -114,7 +117,7 @@ class AccountState:
             self.sealed += 1
             entries = list(self.open.values())[:CHUNK]
             for sealed in entries:
-                sealed.chunk = self.sealed
+                sealed.chunk, sealed.row = self.sealed, None
                 del self.open[(sealed.source, sealed.id)]
             self.chunks[self.sealed] = entries
             self.dirty.add(self.sealed)
@@ -155,7 +158,7 @@ class AccountState:
 
     def to_stored(self) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
         """The header, and the chunks that changed since last asked (``None``: delete it), as plain lists and dicts."""
-        told = {key: number for number, key in enumerate(dict.fromkeys(fact.key for fact in self.facts.values()))}
+        facts, told = self._told = self._told or _stored_facts(self.facts)
         header = {
             "v": FORMAT,
             "account": self.account,
@@ -164,15 +167,15 @@ class AccountState:
             "epoch": self.epoch,
             "floor": self.floor,
             "gone": self.gone,
-            "facts": {name: [fact.value, told[fact.key]] for name, fact in self.facts.items()},
-            "told": list(told),
+            "facts": facts,
+            "told": told,
             "places": {name: _stored_place(place) for name, place in self.places.items()},
             "resting": self.resting,
             "folded": {name: _stored_folded(folded) for name, folded in self.folded.items()},
             "folded_at": self.folded_at,
             "sealed": self.sealed,
             "chunks": list(self.chunks),
-            "signals": [_stored_entry(entry) for entry in self.open.values()],
+            "signals": [entry.row or _stored_entry(entry) for entry in self.open.values()],
         }
         chunks: dict[int, list[Any] | None] = {}
         for number in sorted(self.dirty):
@@ -238,14 +241,24 @@ def _stored_place(place: Place) -> list[Any]:
     return [place.profile.version, *place.rest(), place.due, place.exact]
 
 
+def _stored_facts(facts: Mapping[str, Fact]) -> tuple[dict[str, Any], list[Key]]:
+    told = {key: number for number, key in enumerate(dict.fromkeys(fact.key for fact in facts.values()))}
+    return {name: [fact.value, told[fact.key]] for name, fact in facts.items()}, list(told)
+
+
 def _stored_entry(entry: Entry) -> list[Any]:
     row = [entry.time, entry.source, entry.id, entry.type, entry.data]
-    return [*row, 1] if entry.orphan else row
+    if entry.orphan:
+        row.append(1)
+    if entry.chunk == 0:
+        entry.row = row
+    return row
 
 
 def _read_entry(row: list[Any], chunk: int) -> Entry:
     entry = Entry(row[0], row[1], row[2], row[3], row[4], chunk)
     entry.orphan = len(row) > 5
+    entry.row = row if chunk == 0 else None
     return entry
 
 
