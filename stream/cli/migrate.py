@@ -90,6 +90,7 @@ def _document(moved: Moved) -> dict[str, Any]:
         "to": moved.target,
         "records": moved.records,
         "found": moved.found,
+        "moved_before": moved.before,
         "seconds": round(moved.seconds, 3),
         "partitions": [
             {"topic": one.name, "partition": one.partition, "records": one.records, "digest": one.digest}
@@ -110,15 +111,23 @@ def _print(moved: Moved) -> None:
         made.add_row(cell(topic), f"{sum(one.records for one in moved.partitions if one.name == topic):,}")
     if moved.partitions:
         console().print(made)
+    if moved.before:
+        click.echo(f"Everything had been moved to {clean(moved.target)} and compared before this was interrupted.")
+    else:
+        _print_counts(moved)
+    if moved.kept:
+        click.echo(
+            f"Retention is off on {', '.join(map(clean, moved.kept))}: what the workers have still to read there is"
+            " older than the brokers would keep it. Set retention.ms again once they have read it (docs/migrate.md)."
+        )
+    click.echo("Set TIERLINE_BROKER to the new log and start the workers.")
+
+
+def _print_counts(moved: Moved) -> None:
     speed = f", {moved.records / moved.seconds:,.0f} a second" if moved.seconds else ""
     click.echo(f"Moved {many(moved.records, 'record')} to {clean(moved.target)} in {moved.seconds:,.1f} s{speed}.")
     if moved.found:
         click.echo(f"{many(moved.found, 'record')} of them had been moved before this was interrupted.")
     if moved.left_out:
         click.echo(f"Left out, being none of Tierline's: {', '.join(map(clean, moved.left_out))}.")
-    if moved.kept:
-        click.echo(
-            f"Retention is off on {', '.join(map(clean, moved.kept))}: what the workers have still to read there is"
-            " older than the brokers would keep it. Set retention.ms again once they have read it (docs/migrate.md)."
-        )
-    click.echo("All of it was read again and is the same. Set TIERLINE_BROKER to the new log and start the workers.")
+    click.echo("All of it was read again and is the same.")

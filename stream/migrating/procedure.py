@@ -55,6 +55,8 @@ class Moved:
     positions: dict[str, dict[tuple[str, int], int]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     """Topics of the source that are none of this release's."""
+    before: bool = False
+    """Whether an interrupted migration had copied and verified everything before: then the counts are not known."""
     kept: list[str] = field(default_factory=list)
     """Topics of the target whose retention is off: the brokers would drop what the workers have still to read."""
 
@@ -124,6 +126,9 @@ class _Migration:
 
     def _move(self, hold: Hold, groups: Groups, ends: dict[tuple[str, int], int]) -> None:
         mark = self._there.log.position(self._mark, self._there.settings.topic(PROFILES), 0)
+        self._moved.before = mark is not None
+        if mark == ENDED and hold.takes_over:
+            return  # killed between its last two steps
         if mark == ENDED:
             raise LogError(
                 f"{self._there.log.name}: something was moved there before, and has been in use since. Name a log whose"

@@ -218,7 +218,7 @@ def test_killed_at_any_moment(way: str, kafka: Settings, tmp_path: Path) -> None
     with open_log(target) as log:
         assert contents(log, target) == before
         assert next_of(log, target, group_of(target)) == stands
-    print(f"\n{kills} kills {way}; {found[0]['found']} of {found[0]['records']} records were there at the end")
+    print(f"\n{kills} kills {way}; at the end {found[0]['found']} of {found[0]['records']} records were there")
 
 
 def test_a_half_copy_is_no_log(file: Settings, kafka: Settings, tmp_path: Path) -> None:
