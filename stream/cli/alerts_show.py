@@ -15,7 +15,7 @@ from stream.settings import load_settings
 STATES = ("parked", "waiting", "held")
 
 
-@click.command("list")
+@click.command("list", short_help="Messages that are not delivered: given up, waiting, held.")
 @click.option("--state", type=click.Choice(STATES), help="Only these: given up, waiting, or held for a message later.")
 @json_option("Print JSON lines, one for each message.")
 @broker_option

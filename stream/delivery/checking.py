@@ -30,6 +30,4 @@ def warnings_of(document: Mapping[str, Any], profiles: Sequence[LoadedProfile]) 
             if one not in tiers
         ]
     said += [f"channel {name}: no route tells anybody there" for name in document["channels"] if name not in used]
-    if not any(route.get("default") for route in document["routes"]):
-        said.append("no route has default: true: what no route matches is told to nobody")
     return said

@@ -88,7 +88,6 @@ def test_check_says_what_is_worth_a_word(files: Path) -> None:
     assert json.loads(found.stdout)["warnings"] == [
         "route hot: no profile has a tier hto; there is cold, disqualified, hot",
         "channel spare: no route tells anybody there",
-        "no route has default: true: what no route matches is told to nobody",
     ]
 
 
