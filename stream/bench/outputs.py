@@ -28,6 +28,7 @@ class Watch:
     topic: str
     timestamps: bool = True
     """Whether the log's times say when a record came; else the moment of looking does."""
+    _turn: int = 0
     _at: dict[int, int] = field(default_factory=dict)
     _seen: dict[str, list[float]] = field(default_factory=dict)
 
@@ -42,19 +43,21 @@ class Watch:
                 found = len(self._seen.get(name, ()))
                 raise TooSlow(f"after {seconds:,.0f} s {found} of {count} partitions were worked through")
             alive()
-            if not self._look():
+            if not self._look(name):
                 time.sleep(LOOK)
         return max(self._seen[name])
 
-    def _look(self) -> bool:
-        found = False
-        for partition in range(self.log.partitions(self.topic)):
+    def _look(self, name: str) -> bool:
+        """Whether there was something new. Until the end has come in sight, one partition at a time has to do."""
+        found, count = False, self.log.partitions(self.topic)
+        self._turn = (self._turn + 1) % count
+        for partition in range(count) if name in self._seen else [self._turn]:
             for record in self._new(partition):
                 found = True
                 for id_ in set(_END.findall(record.value or b"")):
-                    name = id_.decode().removeprefix(END).rpartition("/")[0]
+                    of = id_.decode().removeprefix(END).rpartition("/")[0]
                     at = record.timestamp_ms / 1000 if self.timestamps else time.time()
-                    self._seen.setdefault(name, []).append(at)
+                    self._seen.setdefault(of, []).append(at)
         return found
 
     def _new(self, partition: int) -> list[Record]:
