@@ -151,11 +151,14 @@ class Place:
         above = self.profile.ladder.above.get(self.tier)
         return above is not None and self.steady(now) and ceiling + 1e-6 + 1e-9 * abs(ceiling) < above
 
-    def seen(self, values: Sequence[float], score: float) -> None:
-        """The tier machine was asked, and gave the tier that stands. ``values``: what every criterion gives."""
+    def seen(self, values: Sequence[float], score: float, now: int) -> None:
+        """The tier machine was asked at ``now``, and gave the tier that stands. ``values``: what every criterion gives.
+
+        What begins later gives nothing yet: a score that lacks it is no ceiling.
+        """
         # sums of very large numbers are too coarse to tell from a bound on which side of a line a score is
         fine = not values or (max(values) < PLAIN and min(values) > -PLAIN)
-        self._ceiling = score if fine and self._steady else inf
+        self._ceiling = score if fine and self.steady(now) else inf
 
     def discount(self, entry: Entry) -> None:
         """A signal ceases to count."""

@@ -70,7 +70,7 @@ def _ask(place: Place, now: int) -> tuple[list[float], str]:
     score, _ = place.profile.total(values)
     tier = place.profile.ladder.next(place.tier, score, shut=place.shut(now), now=now, since=place.since)
     if tier == place.tier:
-        place.seen(values, score)
+        place.seen(values, score, now)
     return values, tier
 
 
