@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -84,7 +85,8 @@ def _standing(book: Book, now: int) -> list[Entry]:
     """The signals a criterion stands on now, oldest first."""
     rule = book.rule
     if rule.surge is not None:
-        return [entry for entry in book.counted if now - rule.surge.recent < entry.time <= now][-EVIDENCE:]
+        until = bisect_right(book.times, now)
+        return book.counted[max(bisect_right(book.times, now - rule.surge.recent), until - EVIDENCE) : until]
     if rule.cap is None:
         strongest = book.strongest(now)
         if strongest is None:
