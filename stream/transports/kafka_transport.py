@@ -52,6 +52,8 @@ class KafkaTransport(base.Transport):
         self.writers = Writers(self.app.conf.id)
         self._client: AIOKafkaClient | None = None
         self._plain: Producer | None = None
+        self._void: int | None = None
+        """The assignment of which a writer was lost."""
         self._connecting = asyncio.Lock()
 
     @property
@@ -80,7 +82,9 @@ class KafkaTransport(base.Transport):
             consumer = cast(KafkaConsumer, self.app.consumer)
             consumer.abandon(tp)
             if not self.app.should_stop and not self.app.rebalancing and tp in consumer.assignment():
-                consumer.log.warning("Taking over all partitions anew. %s", error)
+                if self._void != self.app.consumer_generation_id:  # else it was said, and asked for, already
+                    self._void = self.app.consumer_generation_id
+                    consumer.log.warning("Taking over all partitions anew. %s", error)
                 consumer.rejoin()
             raise
 
@@ -130,6 +134,7 @@ class KafkaTransport(base.Transport):
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=session,
+            request_timeout_ms=session + REQUEST_TIMEOUT_MS,  # joining waits for members that are missed by then
             heartbeat_interval_ms=session // 5,
             rebalance_timeout_ms=60_000,
             max_poll_interval_ms=24 * 3_600_000,  # whether the worker gets on is for its own health page to say

@@ -127,7 +127,7 @@ def test_one_of_three_brokers_is_paused_each_in_turn(on_three: Fleet) -> None:
         time.sleep(1)
         broker.signal(signal.SIGSTOP)
         try:
-            waited.append(_seconds_until_it_goes_on(workers[0]))
+            waited.append(_seconds_until_it_goes_on(workers[0], 120))
         finally:
             broker.signal(signal.SIGCONT)
     changes = settled(workers, sender)
