@@ -42,8 +42,9 @@ format: $(READY) ## mend what can be mended
 soak: $(READY) ## properties with many more examples, and hundreds of kills
 	TIERLINE_SOAK=1 KILLS=300 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py --timeout 7200
 
-bench: $(READY) ## microseconds of a step, bytes of a state
+bench: $(READY) ## a step in microseconds and in multiples of reading its JSON, bytes of a state
 	$(BIN)/python ops/bench/step.py
+	$(BIN)/python ops/bench/multiples.py
 
 chaos: $(READY) ## on Kafka: hundreds of kills of workers and brokers, lost disks; 40 minutes, then the figures
 	CHAOS=1 KILLS=$(or $(KILLS),40) KAFKA_TESTS=required timeout 5400 $(BIN)/python -m pytest -n 2 --dist worksteal \
