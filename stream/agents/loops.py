@@ -101,7 +101,7 @@ class Worker:
                 # Seconds where there are many accounts: meanwhile the brokers have to hear of us.
                 self.shards[partition] = await asyncio.to_thread(self._new_shard, partition, self.store.rows(partition))
         if TP(self.settings.topic(ACCOUNTS), 0) in assigned:  # whoever had it before may have added some
-            await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
+            await self._learn_aliases()
         self.owned = owned
         self.health.recovered = True
         self.metrics.assignments.inc()
@@ -109,6 +109,18 @@ class Worker:
         self.metrics.recovery.set(cast("BatchTableManager", self.app.tables).recovery.seconds)
         if not self.settings.embedded:
             log.info("has %s", _told(self.settings.partitions, owned))
+
+    async def _learn_aliases(self) -> None:
+        """The aliases as of now. Where nobody answers, such as a broker that hangs, it is asked again."""
+        while not self.app.should_stop:
+            try:
+                await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
+            except LogError as error:
+                self._troubled(error)
+                await asyncio.sleep(RETRY)
+            else:
+                self.health.trouble = None
+                return
 
     async def revoked(self) -> None:
         """Our partitions are being dealt out anew: until that is over, none is ours."""
