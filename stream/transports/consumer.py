@@ -34,6 +34,8 @@ class BatchingConsumer(Consumer):
 
     stop_budget = 5.0
     """Seconds that a stop or a revocation waits for the batches that agents hold."""
+    room_wait = 0.01
+    """Seconds after which partitions whose agents are busy are asked for again, even if nothing comes of the others."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._window: defaultdict[TP, deque[int]] = defaultdict(deque)
@@ -73,12 +75,12 @@ class BatchingConsumer(Consumer):
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode means asyncio's Event too
             return
         generation, seeks = self.app.consumer_generation_id, self._seeks
-        ready = self._get_active_partitions() - self._unsought
-        wanted = {tp for tp in ready if not self._is_changelog_tp(tp) and self._has_room(tp)} | self._followed
+        ready = {tp for tp in self._get_active_partitions() - self._unsought if not self._is_changelog_tp(tp)}
+        wanted = {tp for tp in ready if self._has_room(tp)} | self._followed
         if not wanted:
             await self.rest(1.0)
             return
-        fetched = await self._getmany(wanted, 1.0)
+        fetched = await self._getmany(wanted, 1.0 if ready <= wanted else self.room_wait)
         for tp, records in fetched.items():
             current = self.flow_active and self._seeks == seeks and self.app.consumer_generation_id == generation
             if current and tp in self._followed:
@@ -274,14 +276,12 @@ class BatchingConsumer(Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Nothing is read of them until their positions are known."""
-        self._unsought = set(assigned)
-        self._followed = set()
+        self._unsought, self._followed = set(assigned), set()
         self._forget(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Lets agents finish what they hold and commits it; only then are the acknowledgements dropped."""
-        self._followed = set()
         self.stop_flow()
         self.app.flow_control.suspend()
         self.app.flow_control.clear()
