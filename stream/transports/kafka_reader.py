@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from kafka import TopicPartition
 
-from stream.transports.errors import LogError, LogUnreachable
+from stream.transports.errors import LogError, LogUnavailable, LogUnreachable
 from stream.transports.kafka_clients import Clients
 from stream.transports.kafka_errors import unreachable
 from stream.transports.records import Record
@@ -95,14 +95,24 @@ class Reader:
     def ends(self, places: Iterable[Any]) -> dict[Any, int]:
         """Up to where each partition can be read: what an open transaction holds back does not count."""
         with self._asking() as consumer:
-            found: dict[Any, int] = consumer.end_offsets(list(places))
-            return found
+            return self._of_all(consumer.end_offsets, list(places))
 
     def begins(self, places: Iterable[Any]) -> dict[Any, int]:
         """Where each partition begins."""
         with self._asking() as consumer:
-            found: dict[Any, int] = consumer.beginning_offsets(list(places))
-            return found
+            return self._of_all(consumer.beginning_offsets, list(places))
+
+    def _of_all(self, ask: Callable[[list[Any]], dict[Any, int]], places: list[Any]) -> dict[Any, int]:
+        """Asked of topics that were made a moment ago, the client leaves out what its broker has not heard of yet."""
+        for _ in range(10):
+            try:
+                found = ask(places)
+            except KeyError:
+                found = {}
+            if len(found) == len(set(places)):
+                return found
+            time.sleep(0.2)
+        raise LogUnavailable(f"{self._name}: the brokers do not know all of these topics yet. Try again.")
 
     def last(self, topic: str, partition: int) -> int | None:
         """See `Log.last`: looks back from the end, further each time."""
