@@ -48,7 +48,7 @@ def _serve(data: Path, port: int) -> None:
         print(f"Port {port} is taken; using another.")
     with Cluster(data, ports=(port,) if free else ()) as cluster:
         print(f"It answers, after {time.monotonic() - begun:.1f} s. Use it in another terminal:\n")
-        print(f"  export TIERLINE_BROKER={cluster.url}\n")
+        print(f"  export TIERLINE_BROKER={cluster.url}\n  tierline topics create\n  tierline run\n")
         print(f"Ctrl-C stops it. Its records stay in {data}; `make kafka-clean` removes .kafka/data.", flush=True)
         broker = cluster.brokers[0]
         while broker.pid is not None:

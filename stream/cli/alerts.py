@@ -122,12 +122,20 @@ async def _try(loaded: Any, route: Any) -> list[dict[str, Any]]:
     from stream.delivery.message import Delivered
     from stream.delivery.rendering.sample import samples
 
+    sample, link = samples()["up"], loaded.routes.link
+    facts = {account: {**known, "name": f"{known['name']} (a sample)"} for account, known in sample.facts.items()}
     results = []
     for to in route.destinations:
         target = to.target
         key = f"test/{route.name}/{target.id}/{time.time_ns()}"
         alert = replace(
-            samples()["up"], key=key, route=route.name, channel=target.channel, recipient=target.recipient
+            sample,
+            key=key,
+            route=route.name,
+            channel=target.channel,
+            recipient=target.recipient,
+            facts=facts,
+            link=link and link.replace("{account}", sample.changes[0]["data"]["account"]),
         )
         outcome = await loaded.channels[target.channel].deliver(alert)
         good = isinstance(outcome, Delivered)

@@ -138,6 +138,9 @@ def _tell(found: Any, loaded: Any, labels: dict[str, str], shown: int, *, whole:
             counts = [found.reasons[route, reason] for reason in reasons]
             made.add_row(cell(route), *(f"{count:,}" if count else "" for count in counts))
         out.print(made)
+    imported = sum(count for (_, reason), count in found.reasons.items() if reason == "importing")
+    if imported and not found.messages:
+        click.echo("Nobody is alerted of imported history. To count it as if it had been live: --imported.", err=True)
     for target in found.targets():
         ours = [(at, message) for at, message in found.messages if message.target.id == target]
         kinds = Counter(message.kind for _, message in ours)
@@ -145,6 +148,8 @@ def _tell(found: Any, loaded: Any, labels: dict[str, str], shown: int, *, whole:
         out.print()
         head = f"{clean(target)}: {many(len(ours), 'message')} ({told})"
         out.print(Text(f"{head}; at most {found.most_in(target, DAY)} in 24 hours.", "bold"))
+        if 0 < shown < len(ours):
+            out.print(Text(f"  … {len(ours) - shown:,} before these: --messages {len(ours)} shows all", "dim"))
         for at, message in ours[-shown:] if shown else []:
             lines = [line for line in _text(message, loaded, labels).splitlines() if line.strip()]
             out.print(Text(f"  {day_and_time(format_time(at))}  ", "dim") + Text(clean(lines[0] if lines else "")))

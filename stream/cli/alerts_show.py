@@ -91,7 +91,10 @@ def show(what: str, broker: str | None, *, as_json: bool) -> None:
     with open_to_read(settings) as log:
         events = said_of(log, settings, what)
     if not events:
-        raise Problem(f"alerting has said nothing of {clean(what)}.")
+        raise Problem(
+            f"alerting has said nothing of {clean(what)}. It says nothing of what moved before its first start, and"
+            " runs only where TIERLINE_ROUTES is set (docs/alerts.md)."
+        )
     out = console()
     for event in events:
         if as_json:

@@ -195,7 +195,10 @@ def _next(console: Console, settings: Settings, ledger: Ledger) -> None:
     except ValueError:
         broker = settings.broker
     console.print("\nThe log is kept. Three things to try on it:")
+    own = Path(sys.argv[0]).absolute().parent
+    found = shutil.which("tierline") is not None or not (own / "tierline").exists()  # `make demo` does not set PATH
     for line in (
+        *([] if found else [f'export PATH={shlex.quote(str(own))}:"$PATH"']),
         f"export TIERLINE_BROKER={shlex.quote(broker)}",
         "tierline accounts --sort score",
         f"tierline explain {hottest}",

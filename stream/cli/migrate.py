@@ -9,11 +9,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from schemas.topics import SIGNALS
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.progress import EVERY
 from stream.cli.tables import cell, clean, console, many, print_json, table
 from stream.migrating import Moved, migrate
-from stream.settings import load_settings
+from stream.settings import Settings, load_settings
 
 
 @click.command("migrate")
@@ -41,7 +42,7 @@ def command(to: str, to_prefix: str | None, broker: str | None, *, as_json: bool
     if as_json:
         print_json(_document(moved))
     else:
-        _print(moved)
+        _print(moved, target)
 
 
 class _Bar:
@@ -105,7 +106,7 @@ def _document(moved: Moved) -> dict[str, Any]:
     }
 
 
-def _print(moved: Moved) -> None:
+def _print(moved: Moved, target: Settings) -> None:
     made = table("topic", "records", right=("records",))
     for topic in dict.fromkeys(one.name for one in moved.partitions):
         made.add_row(cell(topic), f"{sum(one.records for one in moved.partitions if one.name == topic):,}")
@@ -120,7 +121,19 @@ def _print(moved: Moved) -> None:
             f"Retention is off on {', '.join(map(clean, moved.kept))}: what the workers have still to read there is"
             " older than the brokers would keep it. Set retention.ms again once they have read it (docs/migrate.md)."
         )
-    click.echo("Set TIERLINE_BROKER to the new log and start the workers.")
+    click.echo(f"Set {_settings(moved, target)}, and start the workers.")
+
+
+def _settings(moved: Moved, target: Settings) -> str:
+    """Those that say where the new log is, and that the caller may have set otherwise."""
+    told = [f"TIERLINE_BROKER={target.broker}"]
+    if target.topic_prefix != load_settings().topic_prefix:
+        told.append(f"TIERLINE_TOPIC_PREFIX={target.topic_prefix}")
+    signals = target.topic(SIGNALS)
+    count = sum(one.name == signals for one in moved.partitions)
+    if count and count != target.partitions:
+        told.append(f"TIERLINE_PARTITIONS={count}")
+    return clean(", ".join(told))
 
 
 def _print_counts(moved: Moved) -> None:

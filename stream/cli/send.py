@@ -70,7 +70,8 @@ def command(
 
     JSON lines (one CloudEvent a line) and CSV, also compressed (.gz), and the formats of --format. Every line is
     checked before it is sent; a bad one does not stop the good ones. Sending the same file twice is harmless: a
-    signal counts once. From a pipe, signals go into the log as they come.
+    signal counts once. From a pipe, signals go into the log as they come. A CSV begins with its header, such as
+    type,domain,time,series (signals) or domain,name,employees (facts); docs/sources.md has all columns.
 
     With --import the input is history: the log takes the record time from each record, in file order, and nobody is
     alerted of the past. Should an import be killed, run it again: that also closes what it left open.

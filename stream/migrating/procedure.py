@@ -131,8 +131,9 @@ class _Migration:
             return  # killed between its last two steps
         if mark == ENDED:
             raise LogError(
-                f"{self._there.log.name}: something was moved there before, and has been in use since. Name a log whose"
-                " topics are empty, or topics of another prefix (--to-prefix)."
+                f"{self._there.log.name}: something was moved there before, whole. If it was this, nothing is left to"
+                " do: start the workers there. Else name a log whose topics are empty, or topics of another prefix"
+                " (--to-prefix)."
             )
         if mark is None:
             copies = self._compared(groups, sum(ends.values()))

@@ -73,6 +73,16 @@ def test_routes_are_tried_on_a_file(files: Path) -> None:
     assert json.loads(line)["alert"] == "acme.com/demo/abc/1/hot/sales"
 
 
+def test_what_is_not_shown_is_counted(files: Path) -> None:
+    """The newest messages are shown; how many came before them is said, with what shows all."""
+    made = [event(f"{name}.com", import_=True) for name in ("one", "two", "three")]
+    made += [{"subject": f"{name}.com", "data": {"facts": {"employees": 80}}} for name in ("one", "two", "three")]
+    (files / "changes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in made))
+    told = ("preview", "--routes", "alerts.yaml", "--file", "changes.jsonl")
+    assert "… 2 before these: --messages 3 shows all" in run(*told, "--messages", "1").stdout
+    assert "before these" not in run(*told, "--messages", "3").stdout
+
+
 def test_check_says_what_is_worth_a_word(files: Path) -> None:
     """Routes that can be used may name a tier that no profile has, or leave a channel without a route."""
     (files / "alerts.yaml").write_text(
@@ -92,13 +102,13 @@ def test_check_says_what_is_worth_a_word(files: Path) -> None:
 
 
 def test_a_sample_is_sent_to_the_recipients_of_a_route(files: Path) -> None:
-    """`test` goes the whole way, and says of each recipient what came of it."""
+    """`test` goes the whole way, says of each recipient what came of it, and cannot be taken for the real thing."""
     (files / "alerts.yaml").write_text(
         "channels: {sales: {kind: inbox, folder: in}}\nroutes: [{route: hot, to: [sales]}]\n"
     )
     found = run("test", "hot", "--routes", "alerts.yaml")
     assert (found.exit_code, found.stdout) == (0, "sales: delivered: written\n")
-    assert "Acme" in (files / "in" / "alerts.txt").read_text()
+    assert "Acme Logistics (a sample) is hot now" in (files / "in" / "alerts.txt").read_text()
     wrong = run("test", "cold", "--routes", "alerts.yaml")
     assert (wrong.exit_code, wrong.stderr) == (1, "tierline: alerts.yaml has no route cold; it has hot.\n")
 
