@@ -122,17 +122,13 @@ def test_one_of_three_brokers_is_paused_each_in_turn(on_three: Fleet) -> None:
         worker.start()
     sender = PatientSender(workers[0])
     sender.start()
-    waited: list[float] = []
     for broker in brokers.brokers * (1 + ROUNDS // 4):
         time.sleep(1)
         broker.signal(signal.SIGSTOP)
-        try:
-            waited.append(_seconds_until_it_goes_on(workers[0], 120))
-        finally:
-            broker.signal(signal.SIGCONT)
-    changes = settled(workers, sender)
-    told(f"{len(waited)} brokers of three paused", workers[0], sender, changes)
-    print(f"scoring went on after {', '.join(f'{seconds:.1f}' for seconds in waited)} s")
+        time.sleep(25)  # over what a request is waited for, so that the workers go elsewhere
+        broker.signal(signal.SIGCONT)
+    changes = settled(workers, sender, 120)
+    told("each of three brokers paused", workers[0], sender, changes)
 
 
 @chaos

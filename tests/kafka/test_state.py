@@ -28,7 +28,7 @@ from stream.transports.records import Append, partition_for
 from tests.kafka.cluster import Cluster
 from tests.kafka.fleet import CHAOS, SESSION, Fleet, chaos, reasons, said, settled
 from tests.kafka.places import kafka_log, made, transactional, until
-from tests.worker.load import Sender
+from tests.worker.load import PROFILE, Sender
 from tests.worker.processes import Installation, records
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -233,13 +233,14 @@ def test_partitions_move_between_disks_while_signals_flow(fleet: Fleet) -> None:
 @pytest.mark.parametrize("rows", DISKS)
 def test_what_came_due_meanwhile_is_told_with_its_own_moment(fleet: Fleet, rows: bool) -> None:  # noqa: FBT001
     """A tier that time alone ended while no worker ran: the next one tells it at once, and when it was."""
+    (fleet.folder / "profiles" / "quick.yaml").write_text(PROFILE.replace("half_life: 5s", "half_life: 12s"))
     worker = fleet.worker(rows=rows)
     worker.start()
     send(worker, *hot("sleeper.com", 1))
     worker.drain()
     assert worker.stop() == 0
     [risen] = worker.documents("tier-changes")
-    time.sleep(7)  # 40 points with a half-life of 5 s: below `hot` after 3.4 s
+    time.sleep(11)  # 40 points with a half-life of 12 s: below `hot` after 8.1 s
     began = time.time_ns() // 1_000_000
     worker.start()
     until(lambda: len(worker.documents("tier-changes")) > 1)
