@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -100,6 +101,7 @@ async def _run(settings: Settings, make: Callable[[], list[Part]], scratch: Path
         _check_port(settings)
         for part in reversed(parts):  # whoever listens is there before anything is said
             await part.prepare()
+        _calm_the_collector()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -139,6 +141,13 @@ def _tell_crash(settings: Settings, reasons: Sequence[BaseException | None]) -> 
         if reason is not None:
             log.critical("the worker stopped: %r", reason)
             sys.exit(1)
+
+
+def _calm_the_collector() -> None:
+    """States live long and have no cycles: looking through all of them again and again took a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 def _check_port(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from stream.cli.options import broker_option, exits, json_option
 from stream.cli.progress import Watch
 from stream.cli.tables import clean, console, many, print_json
 from stream.importing import IMPORT, Import
+from stream.reading import profiles_in_force
 from stream.sending import Sender
 from stream.settings import Settings, load_settings
 from stream.sources.formats import FORMATS, detect
@@ -88,11 +89,14 @@ def command(
         watch = stack.enter_context(Watch(desk.console))
         stopped = _send(inputs, desk, watch, log, settings, importing=importing)
         running = bool(log.members(group_of(settings)))
+        unread = bool(desk.sent) and not importing and not profiles_in_force(log, settings)
     seconds = time.monotonic() - begun
     if as_json:
         _print_json(settings, inputs, desk, seconds, importing=importing, stopped=stopped)
     else:
         _print(settings, inputs, desk, seconds, stopped=stopped, running=running)
+        if unread:
+            _mention_profiles()
     sys.exit(1 if desk.count or stopped else 0)
 
 
@@ -165,6 +169,13 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _mention_profiles() -> None:
+    click.echo(
+        "No profile was in force: this counts once `tierline run` brings one into force, as what that profile makes of"
+        " it, not as news. Start it first to be alerted of what you send."
+    )
 
 
 def _mention_import(log: Log) -> None:
