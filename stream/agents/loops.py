@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from faust.types import TP
 
-from schemas.topics import ACCOUNT_STATE, ACCOUNTS, SIGNALS, TOPICS
+from schemas.topics import ACCOUNT_STATE, ACCOUNTS, SIGNALS
+from stream.agents.durably import RETRY, Durably
 from stream.agents.intake import Intake
-from stream.agents.news import tell
+from stream.agents.lags import Lags
+from stream.agents.news import tell, told_partitions
 from stream.agents.refusals import RefusalWatch
 from stream.agents.shard import Shard
 from stream.agents.start import bring_into_force, incarnations, learn_aliases
@@ -25,7 +27,7 @@ from stream.identity import Aliases
 from stream.metrics import Metrics
 from stream.profiles import LoadedProfile
 from stream.settings import Settings
-from stream.transports.batching import Batch, StaleBatch
+from stream.transports.batching import Batch
 from stream.transports.errors import LogError
 from stream.transports.records import Append
 from stream.transports.rows import Rows, RowsClosed, RowStore
@@ -44,11 +46,7 @@ BEAT = 0.1
 """Seconds between two looks at what is due."""
 RESCORED_AT_ONCE = 500
 """Accounts taken through a profile activation between two batches."""
-RETRY = 1.0
-"""Seconds before a failed commit is tried again."""
 
-PATIENCE = 10.0
-"""Seconds after which a write that the log does not answer is told of."""
 
 REST = 60_000
 """Milliseconds without a beat in a partition in which it failed for a fault of ours."""
@@ -73,8 +71,8 @@ class Worker:
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._resting: dict[int, int] = {}
         """Partitions whose beat failed, and until when (epoch ms) it rests."""
-        self._shown: set[tuple[str, str]] = set()
-        """Partitions whose lag is shown."""
+        self._lags = Lags(metrics, settings)
+        self._durably = Durably(app, metrics, self.health)
         self._works: set[asyncio.Task[None]] = set()
 
     # Assignment
@@ -108,7 +106,7 @@ class Worker:
         self.metrics.partitions.set(len(owned))
         self.metrics.recovery.set(cast("BatchTableManager", self.app.tables).recovery.seconds)
         if not self.settings.embedded:
-            log.info("has %s", _told(self.settings.partitions, owned))
+            log.info("has %s", told_partitions(self.settings.partitions, owned))
 
     async def _learn_aliases(self) -> None:
         """The aliases as of now. Where nobody answers, such as a broker that hangs, it is asked again."""
@@ -116,7 +114,7 @@ class Worker:
             try:
                 await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
             except LogError as error:
-                self._troubled(error)
+                self._durably.troubled(error)
                 await asyncio.sleep(RETRY)
             else:
                 self.health.trouble = None
@@ -173,7 +171,7 @@ class Worker:
         async with self._lock(batch.tp):
             began = time.perf_counter()
             taken = intake.process(batch.records, _now())
-            if await self._durable(lambda: self.app.log_transport.commit_batch(taken.appends, batch)) is not None:
+            if await self._durably.write(lambda: self.app.log_transport.commit_batch(taken.appends, batch)) is not None:
                 intake.committed(taken, topic)
             self._timed("intake", began, len(batch))
 
@@ -223,7 +221,7 @@ class Worker:
             if shard.wants_tick(now):
                 value = encode_mark("tick", {}, source=self.settings.source, time=now, id_=f"tick/{partition}/{now}")
                 shard.tick_sent = True
-                await self._durable(lambda: self.app.log_transport.append([Append(*tp, None, value)]))
+                await self._durably.write(lambda: self.app.log_transport.append([Append(*tp, None, value)]))
 
     async def publish_rest(self) -> None:
         """Before a clean stop: publish every score that is owed, so that readers are not left behind meanwhile."""
@@ -239,7 +237,7 @@ class Worker:
 
     async def _keep(self, shard: Shard, work: Work, write: Callable[[], Awaitable[Sequence[int]]]) -> bool:
         """Write a shard's work and take it into the rows. False: the partition is somebody else's by now."""
-        offsets = await self._durable(write)
+        offsets = await self._durably.write(write)
         if offsets is None:
             self._drop(shard)
             return False
@@ -253,43 +251,13 @@ class Worker:
                 self._drop(shard)
                 return False
             except LogError as error:
-                self._troubled(error)
+                self._durably.troubled(error)
                 await asyncio.sleep(RETRY)
             else:
                 break
         passed("stored")
         tell(work)
         return True
-
-    async def _durable(self, write: Callable[[], Awaitable[Sequence[int]]]) -> Sequence[int] | None:
-        """Write until it is durable; the offsets. None: it is not ours to write any more, or we stop."""
-        while True:
-            try:
-                offsets = await self._patiently(write())
-            except StaleBatch:
-                self.metrics.fenced.inc()
-                return None
-            except LogError as error:
-                self._troubled(error)
-                await asyncio.sleep(RETRY)
-            else:
-                self.health.trouble = None
-                return offsets
-
-    def _troubled(self, error: LogError) -> None:
-        """Something cannot be written now. Nothing is skipped and nothing lost: a full disk is waited for."""
-        self.metrics.retries.inc()
-        self.health.trouble = str(error)
-        log.error("%s", error)
-
-    async def _patiently(self, write: Awaitable[Sequence[int]]) -> Sequence[int]:
-        """Wait for as long as it takes, and say so where that is long."""
-        writing = asyncio.ensure_future(write)
-        done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
-        if not done:
-            self.health.trouble = f"the log has not taken a write for {PATIENCE:g} s"
-            log.error("%s; waiting", self.health.trouble)
-        return await writing
 
     # Measuring
 
@@ -306,23 +274,7 @@ class Worker:
     def _gauges(self) -> None:
         self.metrics.rescoring.set(sum(shard.partition.behind for shard in self.shards.values()))
         self.metrics.importing.set(sum(shard.partition.importing for shard in self.shards.values()))
-        consumer = cast("BatchingConsumer", self.app.consumer)
-        shown: set[tuple[str, str]] = set()
-        for tp in consumer.assignment():
-            name = tp.topic.removeprefix(self.settings.topic_prefix)
-            behind = consumer.behind(tp)
-            if name in TOPICS and not TOPICS[name].internal and behind is not None:
-                shown.add((name, str(tp.partition)))
-                self.metrics.lag.labels(name, str(tp.partition)).set(behind)
-        for labels in self._shown - shown:  # another worker shows them now
-            self.metrics.lag.remove(*labels)
-        self._shown = shown
-
-
-def _told(count: int, owned: set[int]) -> str:
-    if len(owned) == count:
-        return "all partitions"
-    return f"{len(owned)} of {count} partitions: {', '.join(map(str, sorted(owned))) or 'none'}"
+        self._lags.show(cast("BatchingConsumer", self.app.consumer))
 
 
 def _now() -> int:

@@ -22,3 +22,10 @@ def tell(work: Work) -> None:
         log.info("%s", "".join(letter if letter.isprintable() else " " for letter in text))
     if len(live) > TOLD:
         log.info("… and %d more tier changes", len(live) - TOLD)
+
+
+def told_partitions(count: int, owned: set[int]) -> str:
+    """Which of the partitions a worker has, in words."""
+    if len(owned) == count:
+        return "all partitions"
+    return f"{len(owned)} of {count} partitions: {', '.join(map(str, sorted(owned))) or 'none'}"

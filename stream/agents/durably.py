@@ -1,0 +1,64 @@
+"""Writing until it is durable: a full disk and brokers that do not answer are waited for, and told of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from stream.metrics import Metrics
+from stream.transports.batching import StaleBatch
+from stream.transports.errors import LogError
+from stream.web.health import Health
+
+if TYPE_CHECKING:
+    from stream.runtime import App
+
+log = logging.getLogger("tierline")
+
+RETRY = 1.0
+"""Seconds before a failed write is tried again."""
+PATIENCE = 10.0
+"""Seconds after which a write that the log does not answer is told of."""
+
+
+class Durably:
+    """The writes of a worker. What goes wrong is on ``/readyz`` until it is overcome."""
+
+    def __init__(self, app: App, metrics: Metrics, health: Health) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._health = health
+
+    async def write(self, write: Callable[[], Awaitable[Sequence[int]]]) -> Sequence[int] | None:
+        """Write until it is durable; the offsets. None: it is not ours to write any more, or we stop."""
+        while True:
+            try:
+                offsets = await self._patiently(write())
+            except StaleBatch:
+                self._metrics.fenced.inc()
+                return None
+            except LogError as error:
+                self.troubled(error)
+                if self._app.should_stop:
+                    return None
+                await asyncio.sleep(RETRY)
+            else:
+                self._health.trouble = None
+                return offsets
+
+    def troubled(self, error: LogError) -> None:
+        """Something cannot be written now. Nothing is skipped and nothing lost: a full disk is waited for."""
+        self._metrics.retries.inc()
+        self._health.trouble = str(error)
+        log.error("%s", error)
+
+    async def _patiently(self, write: Awaitable[Sequence[int]]) -> Sequence[int]:
+        """Wait for as long as it takes, and say so where that is long."""
+        writing = asyncio.ensure_future(write)
+        done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
+        if not done:
+            self._health.trouble = f"the log has not taken a write for {PATIENCE:g} s"
+            log.error("%s; waiting", self._health.trouble)
+        return await writing
