@@ -40,7 +40,8 @@ format: $(READY) ## mend what can be mended
 	$(BIN)/ruff check --fix .
 
 soak: $(READY) ## properties with many more examples, and hundreds of kills
-	TIERLINE_SOAK=1 KILLS=300 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py --timeout 7200
+	TIERLINE_SOAK=1 KILLS=300 ROUNDS=50000 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py \
+	  tests/delivery/test_histories.py tests/delivery/test_kill.py --timeout 7200
 
 bench: $(READY) ## a step in microseconds and in multiples of reading its JSON, bytes of a state
 	$(BIN)/python ops/bench/step.py
