@@ -6,6 +6,8 @@ Run it: `python -m tests.transports.example_app sqlite:///example.db "" worker -
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from tempfile import gettempdir
 
 import faust
 
@@ -29,6 +31,7 @@ def create_app(broker: str, prefix: str = "", *, partitions: int = PARTITIONS) -
         topic_disable_leader=True,
         stream_wait_empty=True,
         web_enabled=False,
+        datadir=Path(gettempdir()) / "tierline-tests",
     )
     source = batch_topic(app, f"{prefix}in", partitions=partitions)
     output_topic(app, f"{prefix}out", partitions=partitions)

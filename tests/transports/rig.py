@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Protocol
 
 import faust
@@ -105,6 +106,7 @@ def new_app(rig: Rig, app_id: str = "group", *, partitions: int = 2, **options: 
         topic_disable_leader=True,
         stream_wait_empty=True,
         web_enabled=False,
+        datadir=Path(gettempdir()) / "tierline-tests",
         **options,
     )
 
