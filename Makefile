@@ -25,7 +25,7 @@ run: $(READY) ## the worker, on ./tierline.db and ./profiles (or TIERLINE_* vari
 	@$(BIN)/tierline run
 
 test: check ## everything that CI runs
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(READY) ## style, types, architecture, published schemas
 	$(BIN)/ruff check .
