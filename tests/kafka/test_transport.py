@@ -162,10 +162,13 @@ async def test_workers_come_and_go(rig: KafkaRig) -> None:
             for at in (0, 1):
                 rig.append(numbered("in", at, 300, start=sent))
             sent += 300
+            had = len(second.batches)
             async with running(rig, quick(batch_app(rig, second, limits=limits))):
-                await asyncio.sleep(0.3)
+                for at in (0, 1):
+                    rig.append(numbered("in", at, 100, start=sent))
+                sent += 100
+                await until(lambda had=had: len(second.batches) > had)
         await all_copied(rig, sent, sent)
-    assert second.batches
 
 
 async def test_more_workers_than_partitions(kafka_cluster: Cluster) -> None:
