@@ -47,6 +47,8 @@ class PartitionCopy:
         self._source, self._target = source, target
         self._left = _carried(source, names[0], topic, partition)
         self._pending = sorted(set(positions))
+        self._next = 0
+        """The offset behind the last record that the target has."""
         self._digest = hashlib.blake2b(digest_size=16)
 
     @property
@@ -80,7 +82,8 @@ class PartitionCopy:
             for ours, offset in zip(chunk, offsets, strict=True):
                 self._count(ours, offset)
             watch(len(chunk))
-        end = self._target.end(self.name, self.partition) if self._pending else 0
+        # A transaction that has just ended is not in the end that readers see yet: its markers follow.
+        end = max(self._target.end(self.name, self.partition), self._next) if self._pending else 0
         while self._pending:
             self.places[self._pending.pop(0)] = end
 
@@ -103,6 +106,7 @@ class PartitionCopy:
 
     def _count(self, ours: Record, offset: int) -> None:
         self.records += 1
+        self._next = offset + 1
         self._digest.update(_print(ours))
         while self._pending and self._pending[0] <= ours.offset:
             self.places[self._pending.pop(0)] = offset

@@ -122,7 +122,6 @@ def next_of(log: Log, settings: Settings, group: str) -> dict[tuple[str, int], A
     return found
 
 
-@pytest.mark.xfail(strict=False, reason="open: now and then a group's place in `accounts` is looked at too early")
 def test_everything_arrives(file: Settings, kafka: Settings, tmp_path: Path) -> None:
     """Times, keys, tombstones, headers and order are the same on Kafka, and on the file that is made of it again.
 
