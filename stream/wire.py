@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from schemas.accounts import ACCOUNT_SCORED
-from schemas.envelope import LOG_PREFIX, MOST_BYTES, Envelope, read_signal
+from schemas.envelope import LOG_PREFIX, MOST_BYTES
 from schemas.faults import ContractError
+from schemas.reading import Envelope, read_signal
 from schemas.tiers import TIER_CHANGED
 from schemas.times import format_time, parse_time
 from stream.events import Headers, Unreadable, from_binary_mode, read_event

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.durations import parse_duration
-from schemas.envelope import Envelope, read_envelope, read_signal, split_type
 from schemas.faults import BadEnvelope, ContractError, UnknownType
+from schemas.reading import Envelope, read_envelope, read_signal, split_type
 from schemas.times import EARLIEST, LATEST, format_time, parse_time
 
 EVENT = {

@@ -11,9 +11,9 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 import schemas
-from schemas.envelope import read_signal
 from schemas.faults import ContractError, render
 from schemas.publish import OUTPUTS, PUBLISHED
+from schemas.reading import read_signal
 from schemas.signals import DATA_MODELS
 from stream.profiles import ProfileErrors, load_profile
 from stream.profiles.document import read_document

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas.envelope import SignalEvent, read_signal
+from schemas.envelope import SignalEvent
 from schemas.facts import KNOWN_FACTS
 from schemas.members import OneOf
+from schemas.reading import read_signal
 from schemas.rejected import REASONS
 from schemas.signals import DATA_MODELS
 from stream.identity import canonical_account

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schemas.envelope import read_signal
+from schemas.reading import read_signal
 from stream.sources.bombora import convert
 from stream.sources.report import Report
 from tests.shared_data import shared_data

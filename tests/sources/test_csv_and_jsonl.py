@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.envelope import read_signal
+from schemas.reading import read_signal
 from stream.sources.csvfile import convert
 from stream.sources.csvtypes import number
 from stream.sources.jsonl import convert as convert_jsonl

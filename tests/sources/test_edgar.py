@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.envelope import read_signal
+from schemas.reading import read_signal
 from stream.sources.edgar.convert import NO_DOMAIN, convert
 from stream.sources.edgar.filings import REPEATED
 from stream.sources.edgar.form_8k import Move, parse_document, read_moves

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.envelope import read_signal
+from schemas.reading import read_signal
 from stream.sources.yc.events import same_name
 from tests.sources.making import changes, company, converted, facts, kinds, snapshot
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 
-from schemas.envelope import read_signal
 from schemas.profiles import validate_profile
+from schemas.reading import read_signal
 from stream.profiles.lint import lint
 from stream.scoring.engine import Engine, Timeline
 from stream.scoring.profile import Profiles, compile_profile

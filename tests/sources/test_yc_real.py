@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.envelope import read_signal
+from schemas.reading import read_signal
 from stream.sources.report import Report
 from stream.sources.yc.convert import convert
 from tests.shared_data import shared_data
