@@ -1,11 +1,14 @@
 # A worker, or any other command of Tierline: docker run tierline doctor
 FROM python:3.11-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY requirements.lock ./
 RUN python -m venv /opt/tierline \
  && /opt/tierline/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY examples/profiles examples/profiles
+COPY examples/alerts examples/alerts
+COPY ops/build_hook.py ops/compile.py ops/
 COPY schemas schemas
 COPY stream stream
 RUN /opt/tierline/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .

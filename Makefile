@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+COMPILED := .venv/.compiled
+HOT = $(shell $(PYTHON) ops/compile.py --sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fast format soak bench bench-kafka chaos kafka kafka-clean publish lock clean
+.PHONY: help demo run test check fast format soak bench bench-kafka chaos compiled interpreted kafka kafka-clean publish lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -18,13 +20,17 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## a market through the whole system, in under a minute; ARGS="--data DIR" for real companies
+$(COMPILED): $(READY) ops/compile.py $(HOT)
+	@$(BIN)/python ops/compile.py
+	@touch $@
+
+demo: $(COMPILED) ## a market through the whole system, in under a minute; ARGS="--data DIR" for real companies
 	@$(BIN)/tierline demo $(ARGS)
 
-run: $(READY) ## the worker, on ./tierline.db and ./profiles (or TIERLINE_* variables)
+run: $(COMPILED) ## the worker, on ./tierline.db and ./profiles (or TIERLINE_* variables)
 	@$(BIN)/tierline run
 
-test: check ## everything that CI runs
+test: check $(COMPILED) ## everything that CI runs
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(READY) ## style, types, architecture, published schemas
@@ -33,25 +39,31 @@ check: $(READY) ## style, types, architecture, published schemas
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.publish --check
 
-fast: $(READY) ## the tests that take seconds
+fast: $(COMPILED) ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+compiled: $(COMPILED) ## the scoring as machine code, where it is behind its source
+
+interpreted: $(READY) ## the scoring as it is written again, to look into with a debugger
+	@$(BIN)/python ops/compile.py --clean
+	@touch $(COMPILED)
 
 format: $(READY) ## mend what can be mended
 	$(BIN)/ruff check --fix .
 
-soak: $(READY) ## properties with many more examples, and hundreds of kills
+soak: $(COMPILED) ## properties with many more examples, and hundreds of kills
 	TIERLINE_SOAK=1 KILLS=300 ROUNDS=50000 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py \
 	  tests/delivery/test_histories.py tests/delivery/test_kill.py --timeout 7200
 
-bench: $(READY) ## a step in microseconds and in multiples of reading its JSON, bytes of a state
+bench: $(COMPILED) ## a step in microseconds and in multiples of reading its JSON, bytes of a state
 	$(BIN)/python ops/bench/step.py
 	$(BIN)/python ops/bench/multiples.py
 
-chaos: $(READY) ## on Kafka: hundreds of kills of workers and brokers, lost disks; 40 minutes, then the figures
+chaos: $(COMPILED) ## on Kafka: hundreds of kills of workers and brokers, lost disks; 40 minutes, then the figures
 	CHAOS=1 KILLS=$(or $(KILLS),40) KAFKA_TESTS=required timeout 5400 $(BIN)/python -m pytest -n 2 --dist worksteal \
 	  --timeout 2400 tests/kafka tests/transports/test_rocks.py
 
-bench-kafka: $(READY) ## beside Quix Streams, stock Faust and a loop by hand, on a Kafka of its own; ARGS="--rounds 1"
+bench-kafka: $(COMPILED) ## beside Quix Streams, stock Faust and a loop by hand, on a Kafka of its own; ARGS="--rounds 1"
 	@$(BIN)/python -m ops.bench.compare --write $(ARGS)
 
 kafka: $(READY) ## a Kafka broker of your own, until Ctrl-C; `make kafka-clean` forgets its records
@@ -69,4 +81,5 @@ lock: $(READY) ## pin the dependencies anew
 	  --no-emit-find-links --no-header pyproject.toml -o requirements.lock
 
 clean: ## remove what was built
+	$(PYTHON) ops/compile.py --clean
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tierline-demo

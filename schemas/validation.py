@@ -33,7 +33,7 @@ _VALIDATORS = {key: _fields_validator(model) for key, model in DATA_MODELS.items
 _FACTS, _ = _fields_validator(Facts)
 
 
-def validate_data(suffix: str, version: int, data: dict[str, Any]) -> dict[str, Any]:
+def validate_data(suffix: str, version: int, data: Any) -> dict[str, Any]:
     """`data` as the core wants it (see schemas.signals); `account_update.facts` comes with `custom.` names flat.
 
     Raises UnknownType for a type or version that is not in DATA_MODELS, BadMember with every fault named otherwise.
@@ -69,7 +69,7 @@ def unknown_type(suffix: str, version: int) -> UnknownType:
     )
 
 
-def _account_update(data: dict[str, Any]) -> dict[str, Any]:
+def _account_update(data: Any) -> dict[str, Any]:
     facts = data.get("facts") if isinstance(data, dict) else None
     if not isinstance(facts, dict):
         raise BadMember(

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from schemas.times import format_time
 from schemas.topics import SIGNALS, TOPICS
 from stream.agents.activation import in_force
+from stream.compiled import is_compiled
 from stream.importing import IMPORT
 from stream.profiles import ProfileErrors, difference, lint_all, load_profiles
 from stream.reading import open_imports, waiting
@@ -83,9 +84,14 @@ def _value(name: str, value: object) -> str:
 
 
 def machine() -> Iterator[Finding]:
-    """The interpreter and SQLite."""
+    """The interpreter, SQLite, and whether the scoring is compiled."""
     yield Finding("machine", "python", "ok", f"{platform.python_version()} at {sys.executable}")
     yield Finding("machine", "sqlite", "ok", sqlite3.sqlite_version)
+    if is_compiled():
+        yield Finding("machine", "scoring", "ok", "compiled")
+    else:
+        mend = "install a C compiler, then install Tierline again; in a checkout: make compiled"
+        yield Finding("machine", "scoring", "warn", "not compiled: half the signals a second, or fewer", mend)
 
 
 def halves(text: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -49,7 +49,8 @@ def read_event(value: bytes | None, headers: Headers = ()) -> Any:
 def from_binary_mode(document: Any, headers: Headers) -> Any:
     """CloudEvents' Kafka binding: attributes in ``ce_*`` headers, data as the value. Raises Unreadable."""
     attributes: dict[str, Any] = {}
-    for name, value in headers:
+    pairs: Iterable[tuple[str, bytes | None]] = headers  # Kafka knows headers without a value
+    for name, value in pairs:
         if name.startswith("ce_") and value is not None:
             try:
                 attributes[name[3:]] = value.decode("utf-8")

@@ -79,7 +79,8 @@ def read_mark(value: bytes | None) -> Mark | None:
     kind = document.get("type", "") if isinstance(document, dict) else ""
     if not isinstance(kind, str) or not kind.startswith(LOG_PREFIX):
         return None
-    return Mark(kind.removeprefix(LOG_PREFIX), document.get("data") or {})  # type: ignore[arg-type]
+    data = document.get("data")
+    return Mark(kind.removeprefix(LOG_PREFIX), data if isinstance(data, dict) else {})  # type: ignore[arg-type]
 
 
 def encode_mark(kind: MarkKind, data: dict[str, Any], *, source: str, time: int, id_: str) -> bytes:

@@ -64,7 +64,12 @@ def cli() -> None:
 def main() -> None:
     """Entry point of the ``tierline`` command: errors that are for people end it with one message, not a traceback."""
     from stream.cli.errors import told
+    from stream.compiled import behind
 
+    if changed := behind():
+        first = changed[0].name
+        click.echo(f"tierline: {first} was changed after it was compiled; run `make compiled`, then again", err=True)
+        sys.exit(1)
     with told():
         cli.main(prog_name="tierline", standalone_mode=True)
     sys.exit(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 from urllib.parse import unquote
 
 import idna
@@ -39,7 +39,7 @@ _OFFICIAL = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_p
 class Unidentifiable(ValueError):
     """No account can be told from the text; the message says why and what to send instead."""
 
-    reason = "unidentifiable_account"
+    reason: ClassVar[str] = "unidentifiable_account"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -17,11 +17,10 @@ from stream.scoring.values import Signal, Standing, TierChange
 from .reference import Item, instant
 
 
-class Restarting(Memory):
+class Restarting:
     """Account states that go through their stored form, as JSON, at every single access: a crash after each record."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.partition: Partition | None = None
         self.headers: dict[str, str] = {}
         self.header_bytes: list[int] = []
@@ -52,13 +51,17 @@ class Restarting(Memory):
                 kept[number] = json.dumps(rows)
                 self.chunk_bytes.append(len(kept[number]))
 
-    def names(self) -> Iterable[str]:  # type: ignore[override]
+    def names(self) -> Iterable[str]:
         """Every account."""
         return list(self.headers)
 
 
 class Storing(Restarting):
     """Account states that are stored after every record, but live on: to measure what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states: dict[str, AccountState] = {}
 
     def get(self, account: str) -> AccountState | None:
         """The live state."""
@@ -133,7 +136,7 @@ def core_signal(signal: Any) -> Signal:
 def run(
     items: Sequence[Item],
     until: int | None = None,
-    accounts: Memory | None = None,
+    accounts: Memory | Restarting | None = None,
     limits: Limits | None = None,
     rescore: Callable[[int], int | None] = lambda _: 0,
 ) -> Run:

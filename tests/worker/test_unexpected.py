@@ -11,29 +11,21 @@ import pytest
 
 from stream.agents.intake import Intake
 from stream.identity import Aliases
-from stream.scoring.engine import Engine
 from stream.transports.records import Record
 from stream.wire import encode_mark
 
+from .breaking import broken
 from .desk import Desk, document
 from .telling import DAY, event, facts, funding, profile
 from .test_rejected import SCHEMA
 
 
-class Faulty(Engine):
-    """An engine that fails for signals whose id says so, after it has changed the state."""
-
-    def apply(self, state: Any, signal: Any, *rest: Any) -> Any:
-        answer = super().apply(state, signal, *rest)
-        if signal.id.startswith("boom"):
-            raise ZeroDivisionError(f"on purpose: {signal.id}")
-        return answer
-
-
-def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_once() -> None:
+def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A fault of ours costs the one record: parked whole with its traceback, the others of its account count once."""
+    broken(monkeypatch, lambda signal: signal is not None and signal.id.startswith("boom"))
     desk = Desk(document(profile()))
-    desk.shard._engine = desk.shard.partition.engine = Faulty()
     reading = [event(id_, "acme.com", "content_consumption", {"topic": "crm"}, desk.now)
                for id_ in ("a", "boom-1", "b", "boom-2", "c")]  # fmt: skip
     desk.tell(reading[0])
@@ -44,7 +36,7 @@ def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_o
         assert json.loads(base64.b64decode(one["raw"])) == raw
         assert "this is a fault of Tierline, please report it" in one["message"]
         assert f"ZeroDivisionError: on purpose: {raw['id']}" in one["message"]
-        assert "in apply" in one["message"]
+        assert "in signal" in one["message"]
         jsonschema.validate(one, SCHEMA)
     assert desk.metric("tierline_rejected_total", reason="unexpected") == 3
     assert desk.metric("tierline_accounts", profile="quick", tier="warm") == 1
@@ -80,21 +72,19 @@ def test_intake_parks_what_makes_it_raise(monkeypatch: pytest.MonkeyPatch) -> No
     assert "ZeroDivisionError: on purpose" in parked["message"]
 
 
-def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected() -> None:
+def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tick that the core cannot process is parked once a minute; marks of a newer release or forger are rejected."""
+    failing: list[bool] = []
+    broken(monkeypatch, lambda signal: signal is None and bool(failing))
     desk = Desk(document(profile(funding="{half_life: 2s}")))
     desk.tell(funding("one", "acme.com", desk.now))
     desk.now += 3_000
-
-    def fail(*_: Any) -> None:
-        raise ZeroDivisionError("on purpose")
-
-    desk.shard._engine.catch_up = fail  # type: ignore[method-assign, assignment]
+    failing.append(True)
     for _ in range(50):
         desk.beat()
         desk.now += 100
     assert [one["reason"] for one in desk.documents("rejected")] == ["unexpected"]
-    del desk.shard._engine.catch_up
+    failing.clear()
     desk.now += 60_000
     desk.beat()
     assert [one["data"]["to_tier"] for one in desk.documents("tier-changes")] == ["warm", "cold"]
