@@ -113,7 +113,7 @@ def _print(moved: Moved, target: Settings) -> None:
     if moved.partitions:
         console().print(made)
     if moved.before:
-        click.echo(f"Everything had been moved to {clean(moved.target)} and compared before this was interrupted.")
+        click.echo(f"Everything had been moved to {clean(moved.target)} and compared before.")
     else:
         _print_counts(moved)
     if moved.kept:

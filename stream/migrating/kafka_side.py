@@ -52,6 +52,17 @@ def finish(log: KafkaLog, settings: Settings) -> list[str]:
     return kept
 
 
+def kept(log: KafkaLog, settings: Settings) -> list[str]:
+    """The topics that `finish` gave no retention, and nobody since. Raises LogError."""
+    topics = [settings.topic(name) for name in INTAKE if TOPICS[name].retention is not None]
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    with translated(log.name):
+        told: dict[str, dict[str, Any]] = log.clients.ask(
+            lambda admin: admin.describe_configs(asked, config_filter="all")
+        )["topic"]
+    return [topic for topic in topics if told.get(topic, {}).get("retention.ms", {}).get("value") == "-1"]
+
+
 def _old_and_unread(log: KafkaLog, settings: Settings, name: str) -> bool:
     topic, retention = settings.topic(name), TOPICS[name].retention
     if retention is None:

@@ -65,7 +65,7 @@ class PartitionCopy:
         """Walks along what the target has. Raises LogError where that is not the beginning of the source's."""
         for there in records_of(self._target, self.name, self.partition):
             ours = next(self._left, None)
-            if ours is None or _print(ours) != _print(there):
+            if ours is None or print_of(ours) != print_of(there):
                 raise LogError(
                     f"{self._target.name}: {self.where} has records that do not come from {self._source.name}, the"
                     f" first at offset {there.offset}. Nothing was changed. Name a log whose topics are empty, or"
@@ -94,7 +94,7 @@ class PartitionCopy:
             return
         count, digest = 0, hashlib.blake2b(digest_size=16)
         for there in records_of(self._target, self.name, self.partition):
-            digest.update(_print(there))
+            digest.update(print_of(there))
             count += 1
             watch(1)
         if (count, digest.digest()) != (self.records, self._digest.digest()):
@@ -107,7 +107,7 @@ class PartitionCopy:
     def _count(self, ours: Record, offset: int) -> None:
         self.records += 1
         self._next = offset + 1
-        self._digest.update(_print(ours))
+        self._digest.update(print_of(ours))
         while self._pending and self._pending[0] <= ours.offset:
             self.places[self._pending.pop(0)] = offset
 
@@ -156,7 +156,7 @@ def _append(record: Record, topic: str) -> Append:
     return Append(topic, record.partition, record.key, record.value, record.headers, record.timestamp_ms)
 
 
-def _print(record: Record) -> bytes:
+def print_of(record: Record) -> bytes:
     """What has to be the same in both, as bytes that say where each part ends."""
     parts: list[bytes] = [b"%d" % record.timestamp_ms]
     parts += (b"-" if part is None else b"%d:" % len(part) + part for part in (record.key, record.value))

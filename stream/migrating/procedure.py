@@ -1,9 +1,11 @@
 """A migration from one log to another, step by step. Killed at any of them, it goes on where it stopped.
 
+Called again at any later time it says that all is there, as long as the source has what it had.
+
 1. Both sides are quiet, and nobody else migrates into the target.
 2. What the target has is the beginning of what the source has, or nothing.
 3. The rest is copied, partition by partition, with its own times; then the target is read again and compared.
-4. The groups' positions are set to the same records. A mark says that all is there.
+4. The groups' positions are set to the same records. A mark says that all is there, and what that is.
 5. The target's topics get the settings that workers need, which let old records go; so only now.
 """
 
@@ -15,8 +17,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from schemas.topics import PROFILES, SIGNALS, TOPICS
+from schemas.topics import SIGNALS, TOPICS
 from stream.importing import IMPORT
+from stream.migrating.mark import Mark, Marked, Step, content
 from stream.migrating.partition import PartitionCopy
 from stream.migrating.sides import KafkaSide, Side, missing, side_of
 from stream.settings import Settings
@@ -26,9 +29,6 @@ from stream.transports.seam import Hold
 
 Groups = dict[str, dict[tuple[str, int], int]]
 """Positions by group, topic and partition."""
-
-ALL_THERE, ENDED = 1, 2
-"""The mark's value."""
 
 
 class Watch(Protocol):
@@ -56,7 +56,7 @@ class Moved:
     left_out: list[str] = field(default_factory=list)
     """Topics of the source that are none of this release's."""
     before: bool = False
-    """Whether an interrupted migration had copied and verified everything before: then the counts are not known."""
+    """Whether an earlier call had copied and verified everything: then the counts are not known."""
     kept: list[str] = field(default_factory=list)
     """Topics of the target whose retention is off: the brokers would drop what the workers have still to read."""
 
@@ -103,7 +103,7 @@ class _Migration:
         self._here, self._there, self._watch = here, there, watch
         self._moved = Moved(here.log.name, there.log.name)
         self._names = [name for name in TOPICS if name not in missing(here, TOPICS)]
-        self._mark = f"{group_of(there.settings)}.moved"
+        self._mark = Marked(there)
         self._touched = False
         """Whether the target is something between what it was and what it is to be."""
 
@@ -125,19 +125,23 @@ class _Migration:
         return self._moved
 
     def _move(self, hold: Hold, groups: Groups, ends: dict[tuple[str, int], int]) -> None:
-        mark = self._there.log.position(self._mark, self._there.settings.topic(PROFILES), 0)
-        self._moved.before = mark is not None
-        if mark == ENDED and hold.takes_over:
-            return  # killed between its last two steps
-        if mark == ENDED:
+        mark, now = self._mark.read(), content(self._here.log, ends)
+        ended = mark is not None and mark.step is Step.ENDED
+        if ended and mark != Mark(Step.ENDED, now):
             raise LogError(
-                f"{self._there.log.name}: something was moved there before, whole. If it was this, nothing is left to"
-                " do: start the workers there. Else name a log whose topics are empty, or topics of another prefix"
-                " (--to-prefix)."
+                f"{self._there.log.name}: something was moved there before, whole, and it is not what"
+                f" {self._here.log.name} has now: another installation, or more has come in since. Name a log whose"
+                " topics are empty, or topics of another prefix (--to-prefix)."
             )
-        if mark is None:
+        self._moved.before = ended or mark == Mark(Step.ALL_THERE, now)
+        if ended:
+            self._moved.kept = self._there.kept()
+            return
+        self._touched = mark is not None
+        if not self._moved.before:
             copies = self._compared(groups, sum(ends.values()))
             self._touched = True
+            self._mark.set(Mark(Step.BEGUN))
             self._there.begin()
             for copy in self._each("copying", copies, ends):
                 copy.go_on(hold, self._watch.further)
@@ -145,11 +149,11 @@ class _Migration:
             for copy in self._each("verifying", copies, ends):
                 copy.verify(self._watch.further)
             self._position(copies, groups)
-            self._set_mark(ALL_THERE)
+            self._mark.set(Mark(Step.ALL_THERE, now))
             self._count(copies)
         self._touched = True
         self._moved.kept = self._there.finish()
-        self._set_mark(ENDED)
+        self._mark.set(Mark(Step.ENDED, now))
 
     def _ends(self) -> dict[tuple[str, int], int]:
         settings = self._here.settings
@@ -226,9 +230,6 @@ class _Migration:
         """The workers' group, and those that are named after it, have the prefix of their topics on Kafka."""
         ours, theirs = group_of(self._here.settings), group_of(self._there.settings)
         return theirs + group[len(ours) :] if group == ours or group.startswith(f"{ours}-") else group
-
-    def _set_mark(self, value: int) -> None:
-        self._there.commit(self._mark, {(self._there.settings.topic(PROFILES), 0): value})
 
     def _count(self, copies: list[PartitionCopy]) -> None:
         self._moved.partitions = copies

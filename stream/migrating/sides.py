@@ -38,7 +38,7 @@ class Side(Protocol):
         """Within it no worker runs there, as far as that can be kept. Raises WorkerRunning."""
 
     def groups(self) -> dict[str, dict[tuple[str, int], int]]:
-        """The positions of every group that has one on topics of the installation."""
+        """The positions of every group that has one on topics of the installation; those of our own marks left out."""
 
     # The target alone
 
@@ -56,6 +56,9 @@ class Side(Protocol):
 
     def finish(self) -> list[str]:
         """The topics are as they should be for workers; those that keep all their records for now."""
+
+    def kept(self) -> list[str]:
+        """The topics whose retention is off since."""
 
 
 def side_of(settings: Settings, *, create: bool) -> Side:
@@ -79,7 +82,8 @@ class FileSide:
 
     def groups(self) -> dict[str, dict[tuple[str, int], int]]:
         """See `Side`."""
-        return {group: self.log.positions(group) for group in self.log.groups()}
+        inner = f"{group_of(self.settings)}."
+        return {group: self.log.positions(group) for group in self.log.groups() if not group.startswith(inner)}
 
     def make_topics(self) -> None:
         """See `Side`."""
@@ -103,6 +107,10 @@ class FileSide:
         self.log.commit([], {(group, topic, partition): at for (topic, partition), at in positions.items()})
 
     def finish(self) -> list[str]:
+        """See `Side`."""
+        return self.kept()
+
+    def kept(self) -> list[str]:
         """See `Side`."""
         return []
 
@@ -164,6 +172,12 @@ class KafkaSide:
         from stream.migrating.kafka_side import finish
 
         return finish(self.log, self.settings)
+
+    def kept(self) -> list[str]:
+        """See `Side`."""
+        from stream.migrating.kafka_side import kept
+
+        return kept(self.log, self.settings)
 
 
 def check_whole(log: Log) -> None:

@@ -17,11 +17,8 @@ from stream.transports.lock import WorkerLock
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append
 from tests.cli.running import tierline
-from tests.worker.load import PROFILE, Sender, counted_once, history
+from tests.worker.load import PROFILE, Sender, counted_once, decayed, history
 from tests.worker.processes import Installation
-
-DECAYED = 14
-"""Seconds after which the load's profile has let everything decay to nothing."""
 
 
 def held(settings: Settings) -> dict[tuple[str, int], int]:
@@ -169,10 +166,7 @@ def test_a_backup_under_load_runs_on_elsewhere(tmp_path: Path) -> None:
         more.enough.set()
         more.join(30)
         for place in places:
-            place.drain()
-        time.sleep(DECAYED)
-        for place in places:
-            place.drain()
+            decayed(place)
             assert place.stop() == 0
         changes = counted_once(first, sender.told), counted_once(second, more.told)
         print(f"\n{changes[0]} changes where it was, {changes[1]} on its copy")

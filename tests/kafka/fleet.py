@@ -20,7 +20,7 @@ from stream.transports.records import Append
 from stream.transports.seam import Log
 from tests.kafka.cluster import Cluster
 from tests.kafka.places import made
-from tests.worker.load import PROFILE, Sender, counted_once
+from tests.worker.load import PROFILE, Sender, counted_once, decayed
 from tests.worker.processes import Installation
 
 CHAOS = bool(os.environ.get("CHAOS"))
@@ -29,8 +29,6 @@ chaos = pytest.mark.skipif(not CHAOS, reason="takes minutes; `make chaos` runs i
 
 SESSION = 3.0
 """Seconds after which the workers of these tests are missed."""
-DECAYED = 14
-"""Seconds after which the load's profile has let everything decay to nothing."""
 
 
 FIGURES: Counter[str] = Counter()
@@ -112,9 +110,7 @@ def settled(workers: list[Installation], sender: Sender, seconds: float = 60) ->
     assert sender.error is None
     for worker in workers:
         worker.wait_ready(seconds)
-    workers[0].drain(120)
-    time.sleep(DECAYED)
-    workers[0].drain(120)
+    decayed(workers[0], 120)
     for worker in workers:
         assert worker.stop() == 0
     changes = counted_once(workers[0], sender.told)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas.topics import DAY, SIGNALS, TOPICS
+from schemas.topics import SIGNALS
 from stream.agents.table import partition_key
 from stream.migrating import migrate
 from stream.migrating.kafka_side import commit
@@ -24,102 +21,24 @@ from stream.transports.errors import Held, LogError, LogTooNew, TopicMismatch, U
 from stream.transports.kafka_admin import check_topics, create_topics
 from stream.transports.lock import WorkerLock
 from stream.transports.log import EmbeddedLog
-from stream.transports.records import Append, Record
-from stream.transports.seam import Log
+from stream.transports.records import Append
 from tests.kafka.cluster import Cluster
+from tests.kafka.moving import NOW, YEAR, Nobody, a_file, contents, next_of
 from tests.kafka.places import kafka_log, made, settings_on, transactional
-from tests.worker.load import PROFILE, Sender, counted_once
-from tests.worker.processes import RUN, Installation, records
-
-DECAYED = 14
-"""Seconds after which the load's profile has let everything decay to nothing."""
-NOW = time.time_ns() // 1_000_000
-YEAR = 365 * DAY
-
-
-class Nobody:
-    """Watches, and says nothing."""
-
-    def begin(self, what: str, total: int) -> None: ...
-
-    def further(self, records: int) -> None: ...
+from tests.worker.load import PROFILE, Sender, counted_once, decayed
+from tests.worker.processes import Installation, records
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Settings:
-    """A file whose records have all that records can have."""
-    settings = load_settings({}, broker=f"sqlite:///{tmp_path}/here.db", partitions=2)
-    fill(settings, 300)
-    return settings
+    """Where there is an installation."""
+    return a_file(tmp_path)
 
 
 @pytest.fixture
 def kafka(kafka_cluster: Cluster, topic_prefix: str) -> Settings:
     """Where there is nothing yet."""
     return settings_on(kafka_cluster, topic_prefix)
-
-
-def fill(settings: Settings, count: int) -> None:
-    """Every topic with old and new records, headers, tombstones and holes; groups at several places."""
-    rng = random.Random(3)
-    with open_log(settings) as log:
-        assert isinstance(log, EmbeddedLog)
-        for name, about in TOPICS.items():
-            topic = settings.topic(name)
-            appends = []
-            for number in range(count):
-                key = f"k{number % 40}".encode()
-                value = None if about.compacted and rng.random() < 0.2 else orjson.dumps({"v": 1, "number": number})
-                headers = (("ce_id", b"\xff\x00"), ("ce_id", b""), ("é", str(number).encode())) if number % 3 else ()
-                # within what the brokers keep; what they keep for ever may be of any time
-                begin = NOW - 2 * YEAR if about.retention is None or about.compacted else NOW - about.retention // 2
-                time_ms = begin + number if number % 50 else NOW + YEAR
-                partition = number % log.partitions(topic)
-                keyed = key if about.compacted or number % 7 else None
-                appends.append(Append(topic, partition, keyed, value, headers, time_ms))
-            if not about.compacted:
-                appends.append(Append(topic, 0, None, None, (("only", b"headers"),), NOW))
-            log.append(appends)
-            log.erase_key(topic, b"k0", partition=0)
-        state = settings.topic("account-state")
-        row = {"v": 1, "clock": NOW, "importing": False, "outside": 0, "applied": 7, "log": "file"}
-        log.append([Append(state, 1, partition_key("clock", 1), orjson.dumps(row))])
-        signals = settings.topic(SIGNALS)
-        log.commit([], {("tierline", signals, 0): 0, ("tierline", signals, 1): count // 4, ("other", signals, 0): 40})
-        log.commit([], {("tierline", settings.topic("accounts"), 0): log.end(settings.topic("accounts"), 0)})
-
-
-def contents(log: Log, settings: Settings) -> dict[str, list[Any]]:
-    """What all topics hold, but for offsets, and up to where the state says that the log was applied.
-
-    Of a compacted topic the newest of each key: the brokers may have been through it.
-    """
-    found: dict[str, list[Any]] = {}
-    for name, about in TOPICS.items():
-        there = records(log, settings.topic(name))
-        if about.compacted:
-            newest = {(record.partition, record.key): record for record in there}
-            there = [newest[at] for at in sorted(newest) if newest[at].value is not None]
-        found[name] = [_same(record) for record in there]
-    return found
-
-
-def _same(record: Record) -> tuple[Any, ...]:
-    value = record.value
-    if value is not None and b'"applied"' in value:
-        value = orjson.dumps({**orjson.loads(value), "applied": 0, "log": ""})
-    return record.partition, record.timestamp_ms, record.key, value, record.headers
-
-
-def next_of(log: Log, settings: Settings, group: str) -> dict[tuple[str, int], Any]:
-    """The record that a group reads next, at each of its places."""
-    found = {}
-    for (topic, partition), at in log.positions(group).items():
-        if not topic.startswith(settings.topic_prefix):
-            continue  # a group of that name of another test's, on the same broker
-        came = log.read(topic, partition, at, 1)
-        found[topic.removeprefix(settings.topic_prefix), partition] = _same(came[0]) if came else None
-    return found
 
 
 def test_everything_arrives(file: Settings, kafka: Settings, tmp_path: Path) -> None:
@@ -177,73 +96,6 @@ def test_up_to_where_the_old_log_was_applied_means_nothing_in_the_new(file: Sett
         found = [one for one in records(log, kafka.topic("account-state")) if one.key == partition_key("clock", 1)]
         row = orjson.loads(found[-1].value)
         assert (row["applied"], row["log"], row["clock"]) == (0, "", NOW)
-
-
-def migrating(source: Settings, target: Settings) -> subprocess.Popen[bytes]:
-    """The command in a process of its own."""
-    words = [*RUN, "migrate", "--broker", source.broker, "--to", target.broker, "--to-prefix", target.topic_prefix]
-    prefix = os.environ | {"TIERLINE_TOPIC_PREFIX": source.topic_prefix}
-    return subprocess.Popen([*words, "--json"], env=prefix, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("way", ["to Kafka", "to a file"])
-def test_killed_at_any_moment(way: str, kafka: Settings, tmp_path: Path) -> None:
-    """After each SIGKILL the next one goes on; at the end everything is there once, and no worker started before."""
-    source = load_settings({}, broker=f"sqlite:///{tmp_path}/here.db", partitions=2)
-    fill(source, 2_000)
-    target = kafka
-    if way == "to a file":
-        migrate(source, kafka, Nobody())
-        source, target = kafka, load_settings({}, broker=f"sqlite:///{tmp_path}/there.db", partitions=2)
-    with open_log(source) as log:
-        before, stands = contents(log, source), next_of(log, source, group_of(source))
-    rng, kills, found = random.Random(4), 0, []
-    whole = 6.0
-    for attempt in range(40):
-        process = migrating(source, target)
-        try:
-            # later and later, so that each step is come to
-            process.wait(rng.uniform(0.4, 1.0 + whole * attempt / 10))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            kills += 1
-            process.communicate()
-            continue
-        out, err = process.communicate()
-        assert process.returncode == 0, err.decode()
-        found.append(json.loads(out))
-        break
-    assert kills >= 3
-    assert found, "it never came to its end"
-    with open_log(target) as log:
-        assert contents(log, target) == before
-        assert next_of(log, target, group_of(target)) == stands
-    print(f"\n{kills} kills {way}; at the end {found[0]['found']} of {found[0]['records']} records were there")
-
-
-def test_a_half_copy_is_no_log(file: Settings, kafka: Settings, tmp_path: Path) -> None:
-    """Where a migration died no worker starts, and says to run it again; after that one does."""
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "quick.yaml").write_text(PROFILE)
-
-    class Dies(Nobody):
-        def begin(self, what: str, _: int) -> None:
-            if what == "verifying":
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        migrate(file, kafka, Dies())
-    where = {"TIERLINE_BROKER": kafka.broker}
-    worker = Installation(tmp_path, tmp_path / "profiles", where=where, topic_prefix=kafka.topic_prefix, partitions=2)
-    done = worker.command("run")
-    assert done.returncode == 1
-    assert "not whole" in done.stderr
-    assert "tierline migrate" in done.stderr
-    assert migrate(file, kafka, Nobody()).found > 4_000, "it goes on where it stopped"
-    with pytest.raises(LogError, match="moved there before"):
-        migrate(file, kafka, Nobody())
 
 
 def test_only_into_an_empty_log(file: Settings, kafka: Settings) -> None:
@@ -388,10 +240,7 @@ def test_to_kafka_and_back(kafka_cluster: Cluster, topic_prefix: str, installed:
         sender.enough.set()
         sender.join(30)
         assert sender.error is None
-        here.drain()
-        if there is None:
-            time.sleep(DECAYED)
-            here.drain()
+        decayed(here) if there is None else here.drain()
         assert here.stop() == 0
         if there is not None:
             where, prefix = there.settings.broker, there.settings.topic_prefix

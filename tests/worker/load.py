@@ -6,14 +6,15 @@ import json
 import random
 import threading
 import time
+from itertools import chain
 from typing import Any
 
 import pytest
 
-from schemas.times import format_time
+from schemas.times import format_time, parse_time
 from stream.transports.records import Append, partition_for
 from stream.wire import Incoming, decode, read_mark
-from tests.scoring.reference import Item, PlainSignal, replay
+from tests.scoring.reference import Item, PlainSignal, clamped, replay
 
 from .processes import Installation, records
 
@@ -36,6 +37,9 @@ tiers:
   - {name: warm, enter: 25, dwell: 1s}
   - {name: cold}
 """
+
+LONG = 120_000
+"""Milliseconds after the last record in which whatever is to come of it has come, however high a score was."""
 
 ACCOUNTS = [f"company-{number}.com" for number in range(30)]
 
@@ -113,46 +117,84 @@ class Sender(threading.Thread):
 
 
 def history(installation: Installation) -> list[Item]:
-    """What the log holds, as items of the reference: the profile, then every record under its account's key."""
-    items: list[Item] = []
+    """What the log holds, as items of the reference: every mark, and every record under its account's key."""
+    return list(chain.from_iterable(_partitions(installation)))
+
+
+def _partitions(installation: Installation) -> list[list[Item]]:
+    """The history of each partition, in the order of the log."""
+    topic = installation.settings.topic("signals")
     with installation.log() as log:
-        for record in records(log, installation.settings.topic("signals")):
+        items: list[list[Item]] = [[] for _ in range(log.partitions(topic))]
+        for record in records(log, topic):
+            mine = items[record.partition]
             mark = read_mark(record.value)
             if mark is not None:
                 kind: Any = mark.kind
-                document = mark.data.get("profile")
-                if kind == "profile_activated" and record.partition > 0:
-                    continue  # one activation is enough for a reference that knows no partitions
-                items.append(Item(kind, record.timestamp_ms, profile_doc=document))
+                document = mark.data if kind == "profile_retired" else mark.data.get("profile")
+                mine.append(Item(kind, record.timestamp_ms, profile_doc=document))
                 continue
             incoming = decode(record.value, record.headers)
             assert isinstance(incoming, Incoming)
             signal = incoming.signal
             if record.key == signal.account.encode():
                 plain = PlainSignal(signal.account, signal.source, signal.id, signal.type, signal.time, signal.data)
-                items.append(Item("signal", record.timestamp_ms, signal.account, plain))
+                mine.append(Item("signal", record.timestamp_ms, signal.account, plain))
     return items
+
+
+def _wanted(installation: Installation) -> list[dict[str, Any]]:
+    """The changes that the reference makes of the log, up to when nothing more is to come.
+
+    Partition by partition: a profile holds in each from its mark there on, and each has its own clock, which ticks move
+    too, and which never goes back. What ticks bring about is due without them.
+    """
+    found: list[dict[str, Any]] = []
+    partitions = _partitions(installation)
+    until = LONG + max(item.record_time_ms for items in partitions for item in items)
+    for items in partitions:
+        found += replay([item for item in clamped(items) if item.kind != "tick"], until=until).changes
+    return found
+
+
+def decayed(installation: Installation, seconds: float = 60) -> None:
+    """Return once the worker has said whatever is still to come of what is in the log, and has drained.
+
+    How long that takes depends on how high the scores are. What does not come is for `counted_once` to name.
+    """
+    installation.drain(seconds)
+    wanted = _wanted(installation)
+    last = max((change["effective_at"] for change in wanted), default=0)
+    until = time.time() + seconds + max(0.0, last / 1_000 - time.time())
+    while time.time() < until and len(installation.documents("tier-changes")) < len(wanted):
+        time.sleep(0.25)
+    time.sleep(1)  # for what must not come
+    installation.drain(seconds)
 
 
 def counted_once(installation: Installation, told: list[dict[str, Any]]) -> int:
     """Fails unless what was told is what the log has, and the changes and sequences are the reference's; the changes.
 
-    The workers must have drained, and everything decayed.
+    The workers must have drained, and everything `decayed`.
     """
-    items = sorted(history(installation), key=lambda item: item.record_time_ms)
-    accepted = {(item.signal.source, item.signal.id) for item in items if item.signal is not None}
+    accepted = {(item.signal.source, item.signal.id) for item in history(installation) if item.signal is not None}
     assert {(event["source"], event["id"]) for event in told} == accepted
-    wanted = replay([item for item in items if item.kind != "tick"], until=items[-1].record_time_ms + 20_000)
+    wanted = _wanted(installation)
     documents = installation.documents("tier-changes")
     ids = [event["id"] for event in documents]
     assert len(ids) == len(set(ids)), "a change was sent twice"
     changes = [event["data"] for event in documents]
     for account in ACCOUNTS:
         ours = [change for change in changes if change["account"] == account]
-        theirs = [change for change in wanted.changes if change["account"] == account]
+        theirs = [change for change in wanted if change["account"] == account]
         assert [change["sequence"] for change in ours] == list(range(1, len(ours) + 1)), account
-        said = [(c["from_tier"], c["to_tier"], c["cause"], c["direction"]) for c in ours]
-        assert said == [(c["from_tier"], c["to_tier"], c["cause"], c["direction"]) for c in theirs], account
+        assert [_said(change) for change in ours] == [_said(change) for change in theirs], account
+        moments = [change["effective_at"] for change in theirs]
+        assert [parse_time(change["effective_at"]) for change in ours] == moments, account
         for one, other in zip(ours, theirs, strict=True):
             assert one["score"] == pytest.approx(other["score"], abs=2e-6)
     return len(changes)
+
+
+def _said(change: dict[str, Any]) -> tuple[Any, ...]:
+    return change["from_tier"], change["to_tier"], change["cause"], change["direction"]

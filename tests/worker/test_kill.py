@@ -9,7 +9,7 @@ import time
 import pytest
 
 from .conftest import Install
-from .load import PROFILE, Sender, counted_once
+from .load import PROFILE, Sender, counted_once, decayed
 
 KILLS = int(os.environ.get("KILLS", "50"))
 
@@ -32,9 +32,7 @@ def test_killed_at_random_moments_while_signals_arrive(install: Install) -> None
     sender.join(30)
     assert sender.error is None
     installation.wait_ready()
-    installation.drain()
-    time.sleep(14)  # everything decays to nothing within 12 s: the last ticks
-    installation.drain()
+    decayed(installation)
     assert installation.stop() == 0
     changes = counted_once(installation, sender.told)
     assert changes > 4 * KILLS
