@@ -157,9 +157,12 @@ class Worker:
                 return  # it comes again, here or elsewhere
             began = time.perf_counter()
             shard = self._take_up(partition)
-            work = shard.process(batch.records, _now())
+            work = shard.process(batch.records, _now(), waiting=self._waiting(batch))
             await self._keep(shard, work, lambda: self.app.log_transport.commit_batch(work.appends, batch))
             self._timed("score", began, len(batch))
+
+    def _waiting(self, batch: Batch) -> int:
+        return cast("BatchingConsumer", self.app.consumer).highwater(batch.tp) - batch.end
 
     async def take_in(self, batches: AsyncIterable[Batch], topic: str) -> None:
         """The loop of an intake agent."""

@@ -1,7 +1,8 @@
 """When an account's score is published on ``account-scores``.
 
-At once with a live tier change, otherwise at most every few seconds, and when time alone has moved it far enough. What
-is owed is kept with the state, so no crash forgets it.
+At once with a live tier change, otherwise at most every few seconds, and when time alone has moved it far enough. While
+many signals wait, what is no tier change waits longer: signals come first, and most accounts that are heard of again
+meanwhile are published once. What is owed is kept with the state, so no crash forgets it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from stream.wire import encode_scored
 if TYPE_CHECKING:
     from stream.agents.memory import ShardMemory
 
-PER_FLUSH = 2_000
+PER_FLUSH = 200
 """Scores published in one go at most, so that a flood of them does not hold up signals."""
+
+PRESSED = 25_000
+"""Milliseconds that scores may wait beyond their turn while many signals do."""
 
 AFTER_TICK = 1_000
 """Milliseconds to wait with a drift that a transition comes before."""
@@ -51,6 +55,8 @@ class Scores:
         """The same as a heap; an entry that is not in ``_drift`` any more is void."""
         heapq.heapify(self._drifts)
         self._at_once: dict[str, int] = {}
+        self.pressed = False
+        """Whether many signals wait."""
 
     def touch(self, account: Account, now: int, *, changed: bool) -> None:
         """An account's score may have moved; ``changed``: its tier did, live, so publish with it."""
@@ -65,14 +71,13 @@ class Scores:
 
     def hurry(self) -> None:
         """What waits for its turn may be published now."""
+        self.pressed = False
         self._waiting = dict.fromkeys(self._waiting, 0)
         self._turns = [(0, name) for name in self._waiting]
 
     def due(self, now: int) -> bool:
         """Whether something may be published."""
-        if self._drifts and self._drifts[0][0] <= now and not self._partition.importing:
-            return True
-        return self._first_ripe(now) is not None
+        return self._drifted(now) or self._first_ripe(now) is not None
 
     def publish(self, now: int) -> list[Append]:
         """Records for every account that is due; their accounts are dirty afterwards."""
@@ -84,7 +89,7 @@ class Scores:
             heapq.heappop(self._turns)
             del self._waiting[ripe]
             chosen.setdefault(ripe, 0)
-        while self._drifts and self._drifts[0][0] <= now and not self._partition.importing and len(chosen) < PER_FLUSH:
+        while self._drifted(now) and len(chosen) < PER_FLUSH:
             moment, name = heapq.heappop(self._drifts)
             if self._drift.get(name) == moment:
                 del self._drift[name]
@@ -119,6 +124,12 @@ class Scores:
         value = encode_scored(state, standings, source=self._settings.source, as_of=moment)
         return Append(topic, self._number, name.encode(), value)
 
+    def _drifted(self, now: int) -> bool:
+        return bool(self._drifts) and self._drifts[0][0] <= self._ripe_by(now) and not self._partition.importing
+
+    def _ripe_by(self, now: int) -> int:
+        return now - PRESSED if self.pressed else now
+
     def _passed(self, name: str, moment: int) -> bool:
         """Whether a transition comes first: that is its tick's to tell, and the score comes with it."""
         account = self._table.account(name)
@@ -147,7 +158,7 @@ class Scores:
         turns = self._turns
         while turns and self._waiting.get(turns[0][1]) != turns[0][0]:
             heapq.heappop(turns)
-        return turns[0][1] if turns and turns[0][0] <= now else None
+        return turns[0][1] if turns and turns[0][0] <= self._ripe_by(now) else None
 
     def _forget_old(self, now: int) -> None:
         if len(self._published) > 50_000:

@@ -33,6 +33,8 @@ from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarde
 
 log = logging.getLogger("tierline")
 
+MANY = 1_000
+"""So many records in a partition are worked through before scores that can wait are published."""
 TICK_PAUSE = 60_000
 """Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
 
@@ -60,13 +62,14 @@ class Shard:
         self._no_tick_before = 0
         self._load()
 
-    def process(self, records: Sequence[Record], now: int) -> Work:
-        """Apply a batch. ``now``: wall clock, for ``detected_at`` alone.
+    def process(self, records: Sequence[Record], now: int, *, waiting: int = 0) -> Work:
+        """Apply a batch. ``now``: wall clock, for ``detected_at`` alone; ``waiting``: records behind it in the log.
 
         What was applied before is left out: its effects were made durable together with the state.
         """
         records = self._fresh(records)
         poisoned: dict[int, Refusal] = {}
+        self.scores.pressed = waiting > MANY
         while True:
             work = Work()
             for record in records:

@@ -46,18 +46,21 @@ class Desk:
         """Put a mark in."""
         return self.put((None, encode_mark(kind, data or {}, source="tierline", time=self.now, id_="m")))
 
-    def tell(self, *documents: dict[str, Any]) -> list[Append]:
-        """Put signals in, one batch, each keyed by its subject."""
-        return self.put(*((one["subject"].encode(), json.dumps(one).encode()) for one in documents))
+    def tell(self, *documents: dict[str, Any], waiting: int = 0) -> list[Append]:
+        """Put signals in, one batch, each keyed by its subject; so many more wait in the log."""
+        records = ((one["subject"].encode(), json.dumps(one).encode()) for one in documents)
+        return self.put(*records, waiting=waiting)
 
-    def put(self, *records: tuple[bytes | None, bytes | None], headers: Headers = ()) -> list[Append]:
+    def put(
+        self, *records: tuple[bytes | None, bytes | None], headers: Headers = (), waiting: int = 0
+    ) -> list[Append]:
         """Put records in, one batch; what came out."""
         batch = [
             Record(self.settings.topic("signals"), self.number, len(self.log) + at, self.now, key, value, headers)
             for at, (key, value) in enumerate(records)
         ]
         self.log += batch
-        return self.done(self.shard.process(batch, self.now))
+        return self.done(self.shard.process(batch, self.now, waiting=waiting))
 
     def beat(self) -> list[Append]:
         """What a beat between batches brings, its tick included."""

@@ -198,3 +198,31 @@ def test_drifts_are_forgotten_with_their_scores() -> None:
         desk.beat()
     assert len(desk.documents("account-scores")) > 2_900
     assert len(desk.shard.scores._drifts) < 2_000
+
+
+def test_while_many_signals_wait_scores_do_too_but_not_for_ever() -> None:
+    """Behind by thousands, only tier changes come with their scores; the others half a minute later, and each once."""
+    desk = Desk(document(profile()))
+    names = [f"company-{number}.com" for number in range(20)]
+    for minute in range(3):
+        desk.now += 1_000
+        read = {"topic": "crm"}
+        reading = [event(f"r{minute}-{name}", name, "content_consumption", read, desk.now) for name in names]
+        hot = facts(f"s{minute}", "hot.com", desk.now, employees=500)
+        desk.tell(*reading, funding(f"f{minute}", "hot.com", desk.now), hot, waiting=5_000)
+    assert {one["subject"] for one in desk.documents("account-scores")} == {"hot.com"}
+    desk.beat()
+    assert len({one["subject"] for one in desk.documents("account-scores")}) == 1, "between batches neither"
+    desk.now += 26_000
+    desk.tell(funding("late", "hot.com", desk.now), waiting=5_000)
+    told = [one["subject"] for one in desk.documents("account-scores")]
+    assert sorted(name for name in told if name != "hot.com") == sorted(names)
+
+
+def test_when_few_signals_wait_scores_come_again() -> None:
+    """What waited is published with the next batch that has caught up."""
+    desk = Desk(document(profile()))
+    desk.tell(event("r", "acme.com", "content_consumption", {"topic": "crm"}, desk.now), waiting=1_001)
+    assert desk.documents("account-scores") == []
+    desk.tell(event("s", "other.com", "content_consumption", {"topic": "crm"}, desk.now), waiting=1_000)
+    assert {one["subject"] for one in desk.documents("account-scores")} == {"acme.com", "other.com"}
