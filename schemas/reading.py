@@ -46,6 +46,16 @@ def read_envelope(document: object) -> Envelope:
 
     Raises BadEnvelope (what is missing or bad, how to mend it) or UnknownType (no signal at all).
     """
+    return Envelope(*_read(document))
+
+
+def read_signal(document: object) -> Envelope:
+    """`read_envelope`, with `data` validated and normalised by its type's contract. Raises any ContractError."""
+    identity, source, suffix, version, subject, time, recorded, data = _read(document)
+    return Envelope(identity, source, suffix, version, subject, time, recorded, validate_data(suffix, version, data))
+
+
+def _read(document: object) -> tuple[str, str, str, int, str, int, int | None, dict[str, Any]]:
     if not isinstance(document, dict):
         raise BadEnvelope(f"{quote(document)} is not a CloudEvent (write one JSON object a record)")
     get = document.get
@@ -70,13 +80,7 @@ def read_envelope(document: object) -> Envelope:
     parts = _TYPES.get(kind)
     if parts is None:
         parts = split_type(kind)
-    return Envelope(identity, source, *parts, subject, time, recorded, data)
-
-
-def read_signal(document: object) -> Envelope:
-    """`read_envelope`, with `data` validated and normalised by its type's contract. Raises any ContractError."""
-    identity, source, suffix, version, subject, time, recorded, data = read_envelope(document)
-    return Envelope(identity, source, suffix, version, subject, time, recorded, validate_data(suffix, version, data))
+    return identity, source, *parts, subject, time, recorded, data
 
 
 def _complain(document: dict[str, Any]) -> NoReturn:

@@ -59,9 +59,15 @@ def _read(text: object) -> int:
 
 def format_time(time: int) -> str:
     """`2026-11-20T09:00:00Z`; with `.021` where the milliseconds are not zero."""
-    seconds, milliseconds = divmod(time, 1_000)
-    text = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+    minute, rest = divmod(time, 60_000)
+    seconds, milliseconds = divmod(rest, 1_000)
+    text = f"{_written(minute)}:{seconds:02d}"
     return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _written(minute: int) -> str:
+    return (_EPOCH + timedelta(minutes=minute)).isoformat()[:16]
 
 
 def check_date(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import orjson
 
@@ -42,11 +42,14 @@ class Refusal:
     """As far as one could be read."""
 
 
-class Incoming(NamedTuple):
+class Incoming:
     """A valid signal. ``recorded``: the record time an import gives it (epoch ms), ``None`` where it gives none."""
 
-    signal: Signal
-    recorded: int | None
+    __slots__ = ("recorded", "signal")
+
+    def __init__(self, signal: Signal, recorded: int | None) -> None:
+        self.signal = signal
+        self.recorded = recorded
 
 
 @dataclass(frozen=True, slots=True)

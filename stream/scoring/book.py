@@ -153,14 +153,14 @@ class Book:
     @property
     def only_falls(self) -> bool:
         """Whether time alone can only lessen the value, once all its signals have begun."""
-        if self.rule.surge is not None or (self._down and self._down.times) or not self._falls:
+        if self.rule.surge is not None or (self._down and not self._down.empty) or not self._falls:
             return False
         return self.folded is None or (self.folded.down is None and self.folded.half >= 0)
 
     @property
     def only_rises(self) -> bool:
         """Whether time alone can only raise the value, once all its signals have begun."""
-        if self.rule.surge is not None or (self._up and self._up.times) or not self._falls:
+        if self.rule.surge is not None or (self._up and not self._up.empty) or not self._falls:
             return False
         return self.folded is None or (self.folded.up is None and self.folded.half <= 0)
 
@@ -256,8 +256,7 @@ class Book:
         if self.rule.surge is not None:
             return inf
         if points != 0:
-            side = self._side(points)
-            side.insert(bisect_right(side.times, entry.time), entry.time, points)
+            self._side(points).insert(entry.time, points)
         return points if points >= 0 and self._falls else inf
 
     def _delete(self, entry: Entry) -> None:
@@ -266,11 +265,7 @@ class Book:
             return
         points = self.rule.worth(entry.data)
         if self.rule.surge is None and points != 0:
-            side = self._side(points)
-            at = bisect_left(side.times, entry.time)
-            while side.points[at] != points:
-                at += 1
-            side.remove(at)
+            self._side(points).remove(entry.time, points)
         del self.counted[index], self.times[index]
 
     def _side(self, points: float) -> Column | Peak:

@@ -15,7 +15,6 @@ never drift from one rebuilt from the ledger, not in the last bit.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from itertools import accumulate
 from math import inf, ldexp
 
 from stream.scoring.course import Course
@@ -26,6 +25,8 @@ _WIDEST = 512
 """Bits between the first and the last half-life term of a block: several times as many as a half-life is kept for."""
 _NO_BASE = -(1 << 62)
 _KEPT_BITS = 128
+_FEW = 32
+"""Signals that may lie about after they were taken out, however few are left."""
 
 
 def to_units(points: float) -> int:
@@ -59,42 +60,55 @@ def bounded(total: float, cap: float) -> float:
 class Column:
     """Points of one sign by time, summed under one decay."""
 
-    __slots__ = ("_bases", "_decay", "_halves", "_moments", "_phases", "_sums", "_terms", "points", "times")
+    __slots__ = ("_bases", "_decay", "_gone", "_halves", "_moments", "_points", "_sums", "_terms", "_times")
 
     def __init__(self, decay: Decay) -> None:
         self._decay = decay
-        ends = [phase.start for phase in decay.phases[1:]]
-        self._phases: list[tuple[Phase, int | None]] = list(zip(decay.phases, [*ends, decay.ends], strict=True))
-        shapes = {phase.shape for phase in decay.phases}
-        self.times: list[int] = []
-        self.points: list[float] = []
+        self._times: list[int] = []
+        self._points: list[float] = []
         self._sums: list[int] = [0]
-        self._moments: list[int] | None = [0] if "line" in shapes else None
-        self._halves: list[int] | None = [0] if "half" in shapes else None
+        self._moments: list[int] | None = [0] if decay.has_line else None
+        self._halves: list[int] | None = [0] if decay.has_half else None
         """Sums of half-life terms within a block of neighbours; ``_bases`` has the exponents they stand above."""
         self._bases: list[int] = [_NO_BASE]
         self._terms: list[tuple[int, int]] = []
+        self._gone = 0
+        """So many at the front were taken out and are still there: only differences of sums are ever read."""
 
-    def insert(self, index: int, time: int, points: float) -> None:
+    @property
+    def empty(self) -> bool:
+        """Whether there is no signal."""
+        return len(self._times) == self._gone
+
+    def insert(self, time: int, points: float) -> None:
         """Put one signal at its place in order of time."""
-        self.times.insert(index, time)
-        self.points.insert(index, points)
+        index = len(self._times)
+        if index and self._times[-1] > time:
+            index = bisect_right(self._times, time, self._gone)
+            if index == self._gone:
+                self._clear_out()
+                index = 0
+        self._times.insert(index, time)
+        self._points.insert(index, points)
         if self._halves is not None:
             phase = self._decay.phases[-1]
             self._terms.insert(index, half_term(points, time + self._decay.grace, phase.span))
         self._resum(index)
 
-    def remove(self, index: int) -> None:
-        """Take one signal out again."""
-        del self.times[index], self.points[index]
+    def remove(self, time: int, points: float) -> None:
+        """Take one signal of this time and these points out again."""
+        index = bisect_left(self._times, time, self._gone)
+        while self._points[index] != points:
+            index += 1
+        if index == self._gone:  # the oldest, as where too many are remembered
+            self._gone += 1
+            if self._gone == len(self._times) or self._gone > max(_FEW, len(self._times) // 2):
+                self._clear_out()
+            return
+        del self._times[index], self._points[index]
         if self._halves is not None:
             del self._terms[index]
-        if index:
-            self._resum(index)
-            return
-        for sums in (self._sums, self._moments, self._halves, self._halves and self._bases):
-            if sums:
-                del sums[0]  # only differences are ever read
+        self._resum(index)
 
     def value(self, now: int) -> float:
         """The decayed sum at ``now``."""
@@ -121,14 +135,14 @@ class Column:
 
     def reach(self) -> float:
         """The value of greatest magnitude that all signals together could have."""
-        return sum(self.points)
+        return sum(self._points[self._gone :])
 
     def _ranges(self, now: int) -> list[tuple[Phase, int, int]]:
         """Which signals are in which phase at ``now``."""
         found = []
-        for phase, end in self._phases:
-            stop = bisect_right(self.times, now - phase.start)
-            first = 0 if end is None else bisect_right(self.times, now - end)
+        for phase, end in self._decay.ranges:
+            stop = bisect_right(self._times, now - phase.start, self._gone)
+            first = self._gone if end is None else bisect_right(self._times, now - end, self._gone)
             if first < stop:
                 found.append((phase, first, stop))
         return found
@@ -146,47 +160,69 @@ class Column:
         return half_value(total, base, now, span)
 
     def _resum(self, index: int) -> None:
-        units = [to_units(points) for points in self.points[index:]]
-        self._sums[index:] = accumulate(units, initial=self._sums[index])
-        if self._moments is not None:
-            moments = (u * t for u, t in zip(units, self.times[index:], strict=True))
-            self._moments[index:] = accumulate(moments, initial=self._moments[index])
-        if self._halves is None:
-            return
-        if index == 0:
-            self._halves[0], self._bases[0] = 0, _NO_BASE
-        del self._halves[index + 1 :], self._bases[index + 1 :]
-        total, base = self._halves[index], self._bases[index]
-        for mantissa, exponent in self._terms[index:]:
-            if exponent - base > _WIDEST:
-                total, base = 0, exponent
-            total += mantissa << (exponent - base)
-            self._halves.append(total)
-            self._bases.append(base)
+        """Sum up from a place on."""
+        sums, moments, halves, bases = self._sums, self._moments, self._halves, self._bases
+        del sums[index + 1 :]
+        if moments is not None:
+            del moments[index + 1 :]
+        if halves is not None:
+            if index == 0:
+                halves[0], bases[0] = 0, _NO_BASE
+            del halves[index + 1 :], bases[index + 1 :]
+        for at in range(index, len(self._times)):  # mostly one, the newest
+            units = to_units(self._points[at])
+            sums.append(sums[at] + units)
+            if moments is not None:
+                moments.append(moments[at] + units * self._times[at])
+            if halves is not None:
+                mantissa, exponent = self._terms[at]
+                total, base = halves[at], bases[at]
+                if exponent - base > _WIDEST:
+                    total, base = 0, exponent
+                halves.append(total + (mantissa << (exponent - base)))
+                bases.append(base)
+
+    def _clear_out(self) -> None:
+        """Let go of what was taken out."""
+        gone, self._gone = self._gone, 0
+        for values in (self._times, self._points, self._sums, self._moments, self._halves, self._terms):
+            if values is not None:
+                del values[:gone]
+        if self._halves is not None:
+            del self._bases[:gone]
 
 
 class Peak:
     """The strongest single signal of one sign: points by time with running maxima of their magnitude."""
 
-    __slots__ = ("_decay", "_falls", "_highest", "points", "times")
+    __slots__ = ("_decay", "_falls", "_highest", "_points", "_times")
 
     def __init__(self, decay: Decay) -> None:
         self._decay = decay
         self._falls = decay.falls
-        self.times: list[int] = []
-        self.points: list[float] = []
+        self._times: list[int] = []
+        self._points: list[float] = []
         self._highest: list[float] = [0.0]
 
-    def insert(self, index: int, time: int, points: float) -> None:
+    @property
+    def empty(self) -> bool:
+        """Whether there is no signal."""
+        return not self._times
+
+    def insert(self, time: int, points: float) -> None:
         """Put one signal at its place in order of time."""
-        self.times.insert(index, time)
-        self.points.insert(index, points)
+        index = bisect_right(self._times, time)
+        self._times.insert(index, time)
+        self._points.insert(index, points)
         self._highest.insert(index + 1, 0.0)
         self._remax(index)
 
-    def remove(self, index: int) -> None:
-        """Take one signal out again."""
-        del self.times[index], self.points[index], self._highest[index + 1]
+    def remove(self, time: int, points: float) -> None:
+        """Take one signal of this time and these points out again."""
+        index = bisect_left(self._times, time)
+        while self._points[index] != points:
+            index += 1
+        del self._times[index], self._points[index], self._highest[index + 1]
         self._remax(index)
 
     def value(self, now: int) -> float:
@@ -200,25 +236,25 @@ class Peak:
     def strongest(self, now: int) -> tuple[float, tuple[int, float] | None]:
         """That value, and time and points of the signal that gives it."""
         best, found = 0.0, None
-        index = bisect_right(self.times, now) - 1
+        index = bisect_right(self._times, now) - 1
         while index >= 0:
-            share = self._decay.share(now - self.times[index])
+            share = self._decay.share(now - self._times[index])
             if self._highest[index + 1] * (share if self._falls else 1.0) <= abs(best):
                 break
-            value = self.points[index] * share
+            value = self._points[index] * share
             if abs(value) > abs(best):
-                best, found = value, (self.times[index], self.points[index])
+                best, found = value, (self._times[index], self._points[index])
             index -= 1
         return best, found
 
     def reach(self) -> float:
         """The value of greatest magnitude that any signal could have."""
-        return max(self.points, key=abs, default=0.0)
+        return max(self._points, key=abs, default=0.0)
 
     def _remax(self, index: int) -> None:
         top, highest = self._highest[index], self._highest
-        for place in range(index, len(self.points)):
-            top = max(top, abs(self.points[place]))
+        for place in range(index, len(self._points)):
+            top = max(top, abs(self._points[place]))
             if highest[place + 1] == top:
                 return  # from here on it is as it was
             highest[place + 1] = top

@@ -59,6 +59,10 @@ class Decay:
     """The ages at which one phase gives way to the next, or to nothing."""
     falls: bool
     """Whether the share never rises with age."""
+    ranges: tuple[tuple[Phase, int | None], ...]
+    """The phases, each with the age at which it is over."""
+    has_line: bool
+    has_half: bool
 
     def share(self, age: int) -> float:
         """What is left of one point at this age (milliseconds); nothing before it began."""
@@ -109,4 +113,7 @@ def _decay(phases: list[Phase], grace: int, ends: int | None, settled: int) -> D
     starts = tuple(phase.start for phase in phases)
     bends = starts[1:] if ends is None else (*starts[1:], ends)
     falls = all(one.keep >= other.keep for one, other in pairwise(phases))
-    return Decay(tuple(phases), starts, grace, ends, settled, bends, falls)
+    ranges = tuple(zip(phases, (*starts[1:], ends), strict=True))
+    shapes = {phase.shape for phase in phases}
+    has_line, has_half = "line" in shapes, "half" in shapes
+    return Decay(tuple(phases), starts, grace, ends, settled, bends, falls, ranges, has_line, has_half)

@@ -66,12 +66,14 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | bool) or value is None else repr(value)
 
 
-@dataclass(slots=True)
 class Shift:
     """Which entries began and which ceased to count."""
 
-    added: list[Entry]
-    removed: list[Entry]
+    __slots__ = ("added", "removed")
+
+    def __init__(self, added: list[Entry], removed: list[Entry]) -> None:
+        self.added = added
+        self.removed = removed
 
 
 class Ledger:

@@ -85,6 +85,10 @@ def _move(
     values: Sequence[float],
     changes: list[TierChange],
 ) -> None:
+    if _is_quiet(place, tier):
+        place.tier, place.since = tier, state.clock
+        _look_ahead(state, place)
+        return
     trigger = explain.trigger_of(signal, cause) if signal is not None else None
     named = dict(zip((line.id for line in place.profile.criteria), before, strict=True))
     if score_before is None:
@@ -137,18 +141,15 @@ def _enter(
     values: Sequence[float],
     changes: list[TierChange],
 ) -> None:
-    now, ladder = state.clock, place.profile.ladder
-    previous, first = place.tier, place.sequence == 0
-    known = previous is None or previous == DISQUALIFIED or previous in ladder.index
+    now, previous, quiet = state.clock, place.tier, _is_quiet(place, tier)
     place.tier, place.since = tier, now
     _look_ahead(state, place)
-    quiet = tier in (ladder.lowest, DISQUALIFIED) if previous is None else first and not known and tier == ladder.lowest
     if quiet:
         return
     place.sequence += 1
     now_standing = standing(state, place, now, before)
     fading = {line.id for line in place.profile.criteria if line.signals is not None}
-    direction = _direction(place, previous if known else None, tier)
+    direction = _direction(place, previous if _is_known(place, previous) else None, tier)
     place.score = now_standing.score
     place.points = {
         line.id: points for line, points in zip(place.profile.criteria, values, strict=True) if points != 0.0
@@ -179,6 +180,19 @@ def _enter(
             ),
         )
     )
+
+
+def _is_quiet(place: Place, tier: str) -> bool:
+    """Whether entering ``tier`` is no news: an account that was nowhere yet is nobody's, at the bottom or shut out."""
+    lowest = place.profile.ladder.lowest
+    if place.tier is None:
+        return tier in (lowest, DISQUALIFIED)
+    return place.sequence == 0 and tier == lowest and not _is_known(place, place.tier)
+
+
+def _is_known(place: Place, tier: str | None) -> bool:
+    """Whether the profile has such a tier; an older version may have had others."""
+    return tier is None or tier == DISQUALIFIED or tier in place.profile.ladder.index
 
 
 def _direction(place: Place, previous: str | None, tier: str) -> Direction:
