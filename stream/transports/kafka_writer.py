@@ -93,15 +93,23 @@ class PartitionWriter:
         producer = self._producer
         await producer.begin_transaction()
         passed("begun")
-        offsets = await producer.send_all(appends)
-        passed("acknowledged")
-        if position is not None:
-            place = {TopicPartition(*self.tp): OffsetAndMetadata(position, "")}
-            await producer.send_offsets_to_transaction(place, self._group)
-            passed("positioned")
+        # at once: the position takes two round trips, and the transaction is all or nothing
+        sent, positioned = await asyncio.gather(
+            producer.send_all(appends), self._position(position), return_exceptions=True
+        )
+        if isinstance(sent, BaseException):
+            raise sent
+        if isinstance(positioned, BaseException):
+            raise positioned
         await producer.commit_transaction()
         passed("committed")
-        return offsets
+        return sent
+
+    async def _position(self, position: int | None) -> None:
+        if position is not None:
+            place = {TopicPartition(*self.tp): OffsetAndMetadata(position, "")}
+            await self._producer.send_offsets_to_transaction(place, self._group)
+            passed("positioned")
 
     async def _failed(self, error: KafkaError) -> Exception:
         """What a failure means; where it can be, the transaction is taken back."""

@@ -14,8 +14,9 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
+from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
-from aiokafka.producer.sender import Sender, SendProduceReqHandler
+from aiokafka.producer.sender import AddPartitionsToTxnHandler, Sender, SendProduceReqHandler
 from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
@@ -147,3 +148,9 @@ def test_coordinators_wait_for_listeners() -> None:
     }.items():
         call = source.index(f"res = self._subscription.listener.on_partitions_{when}({when})")
         assert "await res" in source[call:]
+
+
+def test_the_pause_between_two_transactions() -> None:
+    """It is a constant of the module, read where the brokers answer that the markers are still on their way."""
+    assert sender.BACKOFF_OVERRIDE == 0.004
+    assert "return BACKOFF_OVERRIDE" in inspect.getsource(AddPartitionsToTxnHandler.handle_response)
