@@ -14,8 +14,10 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
+import string
 import subprocess
 import sys
 import tempfile
@@ -49,14 +51,31 @@ PARTITIONS = 12
 MODELS = 300
 """Accounts that the engine makes for each partition; the others are these under other names."""
 DAY = 86_400_000
-TOLD = [
-    ("account_update", {"facts": FACTS}),
-    ("executive_hire", {"title": "Chief Revenue Officer", "person": "Dana Roe"}),
-    ("funding_round", {"series": "b", "amount_usd": 42_000_000}),
-    ("content_consumption", {"topic": "crm"}),
-    ("intent_surge", {"topic": "crm", "score": 80}),
-]
-"""What each account has told, one a day."""
+
+
+def _told(dice: random.Random) -> list[tuple[str, dict[str, Any]]]:
+    """What an account has told, one a day: of the same kinds as the others, in words of its own."""
+
+    def word() -> str:
+        return "".join(dice.choices(string.ascii_lowercase, k=dice.randrange(4, 12)))
+
+    facts = {
+        **FACTS,
+        "name": f"{word()} {word()} incorporated",
+        "sub_industry": f"{word()} {word()}",
+        "employees": dice.randrange(50, 5_000),
+        "annual_revenue_usd": dice.randrange(10**6, 10**9),
+        "country": "".join(dice.choices(string.ascii_uppercase, k=2)),
+        "technologies": ["salesforce", *(word() for _ in range(3))],
+        "owner": f"{word()}.{word()}@example.com",
+    }
+    return [
+        ("account_update", {"facts": facts}),
+        ("executive_hire", {"title": "Chief Revenue Officer", "person": f"{word()} {word()}"}),
+        ("funding_round", {"series": "b", "amount_usd": dice.randrange(10**6, 10**8)}),
+        ("content_consumption", {"topic": "crm"}),
+        ("intent_surge", {"topic": "crm", "score": dice.randrange(60, 99)}),
+    ]
 
 
 def main() -> None:
@@ -138,11 +157,13 @@ def _model(settings: Settings, number: int, records: list[Record], offset: int) 
     now = records[-1].timestamp_ms
     names = (name for at in range(10**9) if _place(name := f"model-{at}.com") == number)
     signals = []
+    dice = random.Random(number)  # noqa: S311  (figures of a load, no secret)
     for name in [next(names) for _ in range(MODELS)]:
-        for at, (type_, data) in enumerate(TOLD):
+        told = _told(dice)
+        for at, (type_, data) in enumerate(told):
             event = {
                 "specversion": "1.0", "id": f"{name}/{at}", "source": "bench", "type": f"tierline.signal.{type_}",
-                "subject": name, "time": format_time(now - (len(TOLD) - at) * DAY), "data": data,
+                "subject": name, "time": format_time(now - (len(told) - at) * DAY), "data": data,
             }  # fmt: skip
             # All at one offset: the log does not have them, and what comes next is to be taken for new.
             key, value = name.encode(), orjson.dumps(event)

@@ -1,0 +1,56 @@
+"""Rows made small for memory: accounts are many and alike, and most are seldom heard of.
+
+Packed is what lies in this process's memory and nowhere else: the changelog and the disk have rows as they are. The
+dictionary is a handful of the rows themselves, so that what all have in common (members, criteria, words) is held once.
+"""
+
+from __future__ import annotations
+
+from zstandard import (
+    DICT_TYPE_RAWCONTENT,
+    MAGIC_NUMBER,
+    ZstdCompressionDict,
+    ZstdCompressor,
+    ZstdDecompressor,
+)
+
+SAMPLE = 16_384
+"""Bytes of rows in the dictionary."""
+SMALL = 128
+"""Bytes below which a row is left as it is."""
+
+_MAGIC = MAGIC_NUMBER.to_bytes(4, "little")
+"""How packed rows begin. A row that begins so itself is always packed."""
+
+
+class Packing:
+    """Packs the rows of one partition; those that come before the dictionary is full stay as they are."""
+
+    def __init__(self) -> None:
+        self._sample: list[bytes] = []
+        self._sampled = 0
+        self._pack = ZstdCompressor(level=1)
+        self._unpack = ZstdDecompressor()
+
+    def pack(self, row: bytes) -> bytes:
+        """The row as it is to be kept."""
+        if len(row) < SMALL:
+            return self._pack.compress(row) if row.startswith(_MAGIC) else row
+        if self._sampled < SAMPLE:
+            self._sample.append(row)
+            self._sampled += len(row)
+            if self._sampled >= SAMPLE:
+                self._learn()
+            return self._pack.compress(row) if row.startswith(_MAGIC) else row
+        return bytes(memoryview(self._pack.compress(row)))  # a copy: what the library gives has room for the worst case
+
+    def unpack(self, kept: bytes) -> bytes:
+        """The row that ``pack`` was given."""
+        return self._unpack.decompress(kept) if kept.startswith(_MAGIC) else kept
+
+    def _learn(self) -> None:
+        words = ZstdCompressionDict(b"".join(self._sample)[-SAMPLE:], dict_type=DICT_TYPE_RAWCONTENT)
+        words.precompute_compress(level=1)
+        self._sample = []
+        self._pack = ZstdCompressor(level=1, dict_data=words)
+        self._unpack = ZstdDecompressor(dict_data=words)

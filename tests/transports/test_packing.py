@@ -1,0 +1,54 @@
+"""Rows in memory are packed, and come out as they went in."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.transports.packing import SAMPLE, Packing
+from stream.transports.rows import MemoryRows
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+def account(number: int) -> bytes:
+    """A row like an account's, with words of its own."""
+    rng = random.Random(number)
+    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=8)) for _ in range(12)]
+    facts = {name: [word, 0] for name, word in zip(("name", "industry", "owner", "stage"), words, strict=False)}
+    times = [1_790_000_000_000 + rng.randrange(10**9) for _ in words]
+    signals = [[time, "crm", word, "funding_round", {"series": "b"}] for time, word in zip(times, words, strict=True)]
+    return json.dumps({"v": 1, "account": f"{words[0]}.com", "facts": facts, "signals": signals}).encode()
+
+
+rows_of_all_kinds = st.binary(max_size=600) | st.integers(0, 60).map(account) | st.binary().map(MAGIC.__add__)
+
+
+@given(st.lists(rows_of_all_kinds, max_size=60))
+def test_any_row_comes_out_as_it_went_in(rows: list[bytes]) -> None:
+    """Before and after the dictionary is full, small and large, also one that looks as if it were packed."""
+    kept = MemoryRows()
+    rows = [*rows, *map(account, range(30)), *rows]
+    kept.write({b"%d" % number: row for number, row in enumerate(rows)}, 1)
+    assert list(kept.items()) == [(b"%d" % number, row) for number, row in enumerate(rows)]
+    assert all(kept[b"%d" % number] == row for number, row in enumerate(rows))
+
+
+def test_rows_that_are_alike_are_less_than_half_as_large() -> None:
+    """Of accounts with words of their own what they have in common is held once."""
+    packing = Packing()
+    rows = [account(number) for number in range(400)]
+    kept = [packing.pack(row) for row in rows]
+    assert sum(map(len, kept[200:])) < sum(map(len, rows[200:])) / 2
+    assert sum(len(row) for row, packed in zip(rows, kept, strict=True) if row == packed) < 2 * SAMPLE
+
+
+def test_what_is_closed_holds_nothing() -> None:
+    """A partition that moves away takes its rows and its dictionary with it."""
+    kept = MemoryRows()
+    kept.write({b"%d" % number: account(number) for number in range(50)}, 7)
+    kept.close()
+    assert (len(kept), kept.end, list(kept.items())) == (0, None, [])
