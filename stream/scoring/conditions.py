@@ -12,6 +12,7 @@ joined by *and*. ``all``, ``any`` and ``not`` may stand beside members. The rule
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -24,6 +25,8 @@ Condition = Callable[[Members], Verdict]
 Test = Callable[[Any], bool]
 
 LOGIC = ("all", "any", "not")
+SHORT = 200
+"""Characters of a text for which the answer of a pattern is kept."""
 
 
 def compile_condition(document: Mapping[str, Any]) -> Condition:
@@ -185,8 +188,14 @@ def _contains(quantifier: Callable[[Iterable[bool]], bool]) -> Callable[[Any], T
 
 
 def _matches(operand: str) -> Test:
-    pattern = re2.compile(operand)
-    return _each(lambda value: isinstance(value, str) and pattern.search(value) is not None)
+    search = re2.compile(operand).search
+    # titles and names come again and again, and to look one up costs a tenth of a search
+    known = lru_cache(maxsize=4_096)(search)
+
+    def found(value: Any) -> bool:
+        return isinstance(value, str) and (known if len(value) <= SHORT else search)(value) is not None
+
+    return _each(found)
 
 
 OPERATORS: dict[str, Callable[[Any], Test]] = {
