@@ -15,9 +15,10 @@ import orjson
 from schemas.accounts import ACCOUNT_SCORED
 from schemas.envelope import LOG_PREFIX, MOST_BYTES
 from schemas.faults import ContractError
-from schemas.reading import Envelope, read_signal
+from schemas.reading import parts_of
 from schemas.tiers import TIER_CHANGED
 from schemas.times import format_time, parse_time
+from schemas.validation import validate_data
 from stream.events import Headers, Unreadable, from_binary_mode, read_event
 from stream.identity import Unidentifiable, canonical_account
 from stream.scoring.state import AccountState
@@ -211,26 +212,26 @@ def base36(number: int) -> str:
 def _incoming(document: Any, resolve: Callable[[str], str] | None) -> Incoming | Refusal:
     seen = document if isinstance(document, dict) else None
     try:
-        envelope = read_signal(document)
-        account = canonical_account(envelope.subject)
+        id_, source, suffix, version, subject, time, recorded, told = parts_of(document)
+        data = validate_data(suffix, version, told)
+        account = canonical_account(subject)
     except (ContractError, Unidentifiable) as error:
         return Refusal(error.reason, str(error), seen)
-    if resolve is not None and envelope.suffix != "account_alias":  # an alias speaks of the old name itself
+    if resolve is not None and suffix != "account_alias":  # an alias speaks of the old name itself
         account = resolve(account)
     try:
-        return Incoming(_signal(envelope, account), envelope.recorded)
+        return Incoming(Signal(account, source, id_, suffix, time, _for_core(suffix, data)), recorded)
     except (Unidentifiable, ValueError) as error:
         reason = "unidentifiable_account" if isinstance(error, Unidentifiable) else "bad_member"
         return Refusal(reason, str(error), seen)
 
 
-def _signal(envelope: Envelope, account: str) -> Signal:
-    data = envelope.data
-    if envelope.suffix == "retracted":
-        data = {**data, "signal_time": parse_time(data["signal_time"])}
-    elif envelope.suffix == "account_alias":
-        data = {**data, "canonical": canonical_account(data["canonical"])}
-    return Signal(account, envelope.source, envelope.id, envelope.suffix, envelope.time, data)
+def _for_core(suffix: str, data: dict[str, Any]) -> dict[str, Any]:
+    if suffix == "retracted":
+        return {**data, "signal_time": parse_time(data["signal_time"])}
+    if suffix == "account_alias":
+        return {**data, "canonical": canonical_account(data["canonical"])}
+    return data
 
 
 def _standing(standing: Standing) -> dict[str, Any]:
