@@ -42,7 +42,10 @@ def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
     ladder = place.profile.ladder
     if place.tier == ladder.lowest and place.steady(now):
         return None, True  # what can only fall has nowhere to go
-    search = _Search(place, now)
+    values = place.values(now)
+    if place.stuck(now, values):
+        return None, True
+    search = _Search(place, now, values)
     at = ladder.index.get(place.tier or "")
     lines = () if at is None else (ladder.tiers[at].exit, ladder.above[place.tier])
     return search.first(now, _may_move, lambda moment: tier_at(place, moment, search) != place.tier, lines)
@@ -53,7 +56,7 @@ def still(place: Place, now: int, values: list[float]) -> bool:
 
     ``values``: the place's values ``now``.
     """
-    if place.due is not None and place.due - 1 <= now:
+    if (place.due is not None and place.due - 1 <= now) or place.stuck(now, values):
         return True
     search = _Search(place, now, values)
     last = search.end if place.due is None else place.due - 1

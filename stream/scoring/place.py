@@ -27,10 +27,12 @@ class Place:
 
     __slots__ = (
         "_base",
+        "_calm",
         "_ceiling",
         "_decided",
         "_gate_verdicts",
         "_latest",
+        "_leap",
         "_shut_by_facts",
         "_steady",
         "books",
@@ -65,10 +67,14 @@ class Place:
         self._shut_by_facts = False
         self._steady = True
         """Time alone can only lessen what the books give, once all signals have begun, and moves no gate."""
+        self._calm = True
+        """The same but for surges, …"""
+        self._leap = 0.0
+        """… which move the score by so much at most."""
         self._latest = 0
         """No counted signal begins after this moment."""
         self._ceiling = inf
-        """The score cannot be above this, as long as the place is steady."""
+        """The score cannot be above this (and what surges give), as long as the place is calm."""
 
     def rest(self) -> Resting:
         """What outlives a version of the profile, and its retirement: sequences must go on without a gap."""
@@ -82,7 +88,7 @@ class Place:
         """Derive fact values and books, as after loading or under a new profile version."""
         self.weigh(facts)
         self.books = {}
-        self._steady, self._latest, self._ceiling = True, 0, inf
+        self._steady, self._calm, self._leap, self._latest, self._ceiling = True, True, 0.0, 0, inf
         for number, rule in enumerate(self.profile.rules):
             if rule is not None and rule.fingerprint in folded:
                 self._open(number, folded)
@@ -120,23 +126,27 @@ class Place:
 
         Infinite where it may do more than that: lower the score, shut a gate, or move it again as time passes.
         """
-        matched, lift = False, 0.0
+        matched, lift, leaps = False, 0.0, False
         scales = self.profile.scales
         for number in self.profile.by_type.get(entry.type, ()):
             book = self.books.get(number) or self._open(number, folded)
             gain = book.add(entry)
             if gain is not None:
                 matched = True
-                lift += gain * scales[number] if number < len(scales) else inf
+                if book.rule.surge is not None and number < len(scales):
+                    leaps = True
+                else:
+                    lift += gain * scales[number] if number < len(scales) else inf
             elif not book.counted and book.folded is None:
                 del self.books[number]
+                self._survey()
         if not matched:
             return None
         self._latest = max(self._latest, entry.time)
         if lift == inf:
-            self._steady = self._steady and self._only_falls()
+            self._survey()
         self._ceiling += lift
-        return lift
+        return inf if leaps else lift
 
     def steady(self, now: int) -> bool:
         """Whether from ``now`` on time alone can only lessen the score, and moves no gate.
@@ -145,20 +155,31 @@ class Place:
         """
         return self._steady and self._latest <= now
 
+    def stuck(self, now: int, values: Sequence[float]) -> bool:
+        """Whether time alone moves the tier no more: at the bottom, and not even all surges at once would lift it out.
+
+        ``values``: what every criterion gives ``now``. Surges come and go; all else only falls.
+        """
+        ladder = self.profile.ladder
+        if self.tier != ladder.lowest or not self._calm or self._latest > now or not _are_plain(values):
+            return False
+        return _is_below(self.profile.total(values)[0] + self._leap, ladder.above[self.tier])
+
     def holds(self, now: int) -> bool:
         """Whether the tier machine gives what it gave when last asked, nothing but gains having been counted since."""
-        ceiling = self._ceiling
         above = self.profile.ladder.above.get(self.tier)
-        return above is not None and self.steady(now) and ceiling + 1e-6 + 1e-9 * abs(ceiling) < above
+        if above is None or self._latest > now:
+            return False
+        if self._steady:
+            return _is_below(self._ceiling, above)
+        return self._calm and self.tier == self.profile.ladder.lowest and _is_below(self._ceiling + self._leap, above)
 
     def seen(self, values: Sequence[float], score: float, now: int) -> None:
         """The tier machine was asked at ``now``, and gave the tier that stands. ``values``: what every criterion gives.
 
         What begins later gives nothing yet: a score that lacks it is no ceiling.
         """
-        # sums of very large numbers are too coarse to tell from a bound on which side of a line a score is
-        fine = not values or (max(values) < PLAIN and min(values) > -PLAIN)
-        self._ceiling = score if fine and self.steady(now) else inf
+        self._ceiling = score if self._calm and self._latest <= now and _are_plain(values) else inf
 
     def discount(self, entry: Entry) -> None:
         """A signal ceases to count."""
@@ -208,9 +229,18 @@ class Place:
         """The book of a gate that reads signals."""
         return self.books.get(len(self.profile.criteria) + number)
 
-    def _only_falls(self) -> bool:
-        size = len(self.profile.criteria)
-        return all(number < size and book.only_falls for number, book in self.books.items())
+    def _survey(self) -> None:
+        """Look through the books for what time may do to the score."""
+        scales = self.profile.scales
+        self._steady, self._calm, self._leap = True, True, 0.0
+        for number, book in self.books.items():
+            if number >= len(scales):
+                self._steady = self._calm = False
+            elif book.rule.surge is not None:
+                self._steady = False
+                self._leap += abs(book.rule.points) * scales[number]
+            elif not book.only_falls:
+                self._steady = self._calm = False
 
     def _shut(self, number: int, now: int) -> bool:
         gate = self.profile.gates[number]
@@ -223,8 +253,7 @@ class Place:
         rule = self.profile.rules[number]
         assert rule is not None
         book = self.books[number] = Book(rule, folded.get(rule.fingerprint))
-        if number >= len(self.profile.criteria) or not book.only_falls:
-            self._steady = False
+        self._survey()
         if len(self.books) > 1:  # one order, whatever came first: sums must not depend on it
             self.books = dict(sorted(self.books.items()))
         return book
@@ -232,3 +261,12 @@ class Place:
     def _books_of(self, entry: Entry) -> Iterable[Book]:
         numbers = self.profile.by_type.get(entry.type, ())
         return [self.books[number] for number in numbers if number in self.books]
+
+
+def _are_plain(values: Sequence[float]) -> bool:
+    """Sums of very large numbers are too coarse to tell from a bound on which side of a line a score is."""
+    return not values or (max(values) < PLAIN and min(values) > -PLAIN)
+
+
+def _is_below(bound: float, line: float) -> bool:
+    return bound + 1e-6 + 1e-9 * abs(bound) < line
