@@ -257,7 +257,11 @@ def close(client: Any) -> None:
         return
     with suppress(Exception):
         if isinstance(client, KafkaProducer):
-            client.close(timeout=CLOSING)
+            try:
+                client.close(timeout=CLOSING)
+            except KafkaTimeoutError:  # nobody took what it has: else its thread would go on offering it
+                client._sender.force_close()  # noqa: SLF001  (it offers no other way to give up)
+                client.close(timeout=CLOSING)
         elif isinstance(client, KafkaConsumer):
             client.close(autocommit=False, timeout_ms=int(CLOSING * 1000))
         else:

@@ -43,6 +43,10 @@ WRITE_BYTES = 8 * 1024 * 1024
 """Of a partition, before they go to the disk."""
 
 
+LOCKED = ("While lock file", "lock hold by current process")
+"""What RocksDB says where somebody else has the directory open; of damage it says that a *block* is wrong."""
+
+
 class RocksRows:
     """The rows of one partition in a directory of their own. Fulfils ``Rows``."""
 
@@ -68,15 +72,18 @@ class RocksRows:
         if (self.path / DAMAGED).exists():
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
+        opened: Rdict | None = None
         try:
-            self._db = Rdict(str(self.path), self._options)
-            end = cast("bytes | None", self._db.get(END))
+            self._db = opened = Rdict(str(self.path), self._options)
+            end = cast("bytes | None", opened.get(END))
         except Exception as error:
-            if "lock" in str(error).lower():
+            if any(sign in str(error) for sign in LOCKED):
                 raise RowsInUse(
                     f"{self.path}: another process keeps its rows there ({error}). Give each worker a TIERLINE_ROWS"
                     " directory of its own."
                 ) from error
+            if opened is not None:
+                opened.close()
             shutil.rmtree(self.path)  # damaged: everything is in the changelog
             self.path.mkdir(parents=True)
             self._db = Rdict(str(self.path), self._options)

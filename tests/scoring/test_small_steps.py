@@ -36,8 +36,9 @@ def a_profile(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.4:
         timing.append({"id": "news", "signal": "news_mention", "points": -12, "decay": rng.choice(decay)})
     if rng.random() < 0.5:
-        rush = {"recent": "2s", "baseline": rng.choice(["2s", "6s"]), "at_least": 1.5, "min_count": rng.choice([1, 2])}
-        timing.append({"id": "rush", "signal": "content_consumption", "surge": rush, "points": rng.choice([15, 30, -15])})
+        surge = {"recent": "2s", "baseline": rng.choice(["2s", "6s"]), "at_least": 1.5, "min_count": rng.choice([1, 2])}
+        points = rng.choice([15, 30, -15])
+        timing.append({"id": "rush", "signal": "content_consumption", "surge": surge, "points": points})
     profile: dict[str, Any] = {
         "profile": "quick",
         "version": 1,

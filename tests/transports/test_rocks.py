@@ -65,6 +65,28 @@ def test_a_damaged_block_stops_the_worker_and_is_read_anew(kept: Path) -> None:
     rows.close()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.97, 0.99, 1.0])
+def test_damage_is_not_taken_for_a_lock(kept: Path, share: float) -> None:
+    """Wherever a file is damaged, also where the offset is: the rows are read anew, nobody is said to have them."""
+    [file] = kept.glob("*.sst")
+    content = bytearray(file.read_bytes())
+    start = int(share * (len(content) - 4_000))
+    content[start : start + 4_000] = bytes(4_000)
+    file.write_bytes(content)
+    for _ in range(2):
+        rows = rows_at(kept)
+        try:
+            found = dict(rows.items())
+        except RowsDamaged:
+            rows.close()
+            continue
+        assert (rows.end, found) == (None, {})
+        rows.close()
+        break
+    else:
+        pytest.fail("damaged, and opened as if it were not")
+
+
 def test_what_is_no_database_is_begun_anew(kept: Path) -> None:
     """A directory that RocksDB cannot open is emptied: the changelog has everything."""
     (kept / "CURRENT").write_bytes(b"nonsense")
