@@ -80,6 +80,8 @@ def check_topics(log: Log, settings: Settings) -> None:
     there = set(log.topics())
     missing = [settings.topic(name) for name in TOPICS if settings.topic(name) not in there]
     if missing:
+        if not settings.embedded:
+            _check_seen(log, missing)
         which = "no topic of this installation" if len(missing) == len(TOPICS) else f"no topic {', '.join(missing)}"
         prefix = f" (TIERLINE_TOPIC_PREFIX is {settings.topic_prefix!r})" if settings.topic_prefix else ""
         raise UnknownTopic(f"{log.name}: there is {which}{prefix}. `tierline topics create` makes what is missing.")
@@ -87,6 +89,14 @@ def check_topics(log: Log, settings: Settings) -> None:
         found, wanted = log.partitions(settings.topic(name)), partitions_of(settings, name)
         if found != wanted:
             raise TopicMismatch(f"{log.name}: topic {settings.topic(name)!r} {_counted(settings, name, found)}")
+
+
+def _check_seen(log: Log, topics: list[str]) -> None:
+    """Raises LogRefused where topics are not missing, but hidden from this user."""
+    from stream.transports.kafka_log import KafkaLog
+
+    if isinstance(log, KafkaLog):
+        log.check_seen(topics)
 
 
 def _counted(settings: Settings, name: str, found: int) -> str:

@@ -24,7 +24,7 @@ from stream.runtime import App
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings, SettingsError
 from stream.topology import open_log
-from stream.transports.errors import LogTooNew
+from stream.transports.errors import LogRefused, LogTooNew
 from stream.web.health import Health
 
 log = logging.getLogger("tierline")
@@ -105,12 +105,13 @@ async def _run(settings: Settings, make: Callable[[], list[Part]], scratch: Path
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        for part in parts:
-            await part.app.start()
-        pages = f"pages on http://{settings.web_host}:{settings.web_port}" if settings.web_port else "no pages"
-        log.info("running on %s, %s", settings.broker, pages)
         waiting = [loop.create_task(_crash(part.app)) for part in parts] + [loop.create_task(stop.wait())]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        starting = loop.create_task(_start(parts))  # as long as the state is read back, and that may not be allowed
+        await asyncio.wait([starting, *waiting], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            log.info("running on %s, %s", settings.broker, _pages(settings))
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -121,12 +122,24 @@ async def _run(settings: Settings, make: Callable[[], list[Part]], scratch: Path
             # never cancelled: a write in the middle is better ended by what ends the app
             await asyncio.wait({loop.create_task(parting) for parting in partings}, timeout=PARTING)
         await asyncio.gather(*(part.app.stop() for part in parts))
+        starting.cancel()
+        with suppress(asyncio.CancelledError):
+            await starting
         _tell_crash(settings, [part.app.crash_reason for part in parts])
     finally:
         for part in parts:
             await part.close()
             part.app.log_transport.close()
             part.app.log_transport.unlock_worker()
+
+
+async def _start(parts: Sequence[Part]) -> None:
+    for part in parts:
+        await part.app.start()
+
+
+def _pages(settings: Settings) -> str:
+    return f"pages on http://{settings.web_host}:{settings.web_port}" if settings.web_port else "no pages"
 
 
 async def _part(part: Part) -> None:
@@ -137,6 +150,8 @@ def _tell_crash(settings: Settings, reasons: Sequence[BaseException | None]) -> 
     for reason in reasons:
         if isinstance(reason, StateTooNew | AlertsTooNew):
             raise LogTooNew(f"{settings.where}: {reason}.")
+        if isinstance(reason, LogRefused):
+            raise reason
     for reason in reasons:
         if reason is not None:
             log.critical("the worker stopped: %r", reason)

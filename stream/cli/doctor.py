@@ -100,7 +100,12 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
         if broken:
             yield from checks.profiles(settings)
             return
-        running = log.members(group_of(settings))
+        try:
+            running = log.members(group_of(settings))
+        except LogError as error:
+            yield Finding("log", "group", "fail", *checks.halves(str(error)))
+            yield from checks.profiles(settings)
+            return
         yield from checks.contents(settings, log, running)
         yield from checks.worker(settings, running)
 

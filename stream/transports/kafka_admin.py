@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import NoError, TopicAlreadyExistsError, for_code
+from kafka.errors import NoError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from schemas.topics import MOST_MESSAGE_BYTES, SIGNALS, TOPICS, Topic
 from stream.settings import Settings
 from stream.topology import partitions_of
-from stream.transports.errors import LogError, LogUnavailable
+from stream.transports.errors import LogError, LogRefused, LogUnavailable
 from stream.transports.kafka_errors import explained, translated
 from stream.transports.kafka_log import KafkaLog
 
@@ -49,6 +49,7 @@ def create_topics(log: KafkaLog, settings: Settings) -> list[str]:
     missing = {settings.topic(name): name for name in TOPICS if settings.topic(name) not in there}
     if not missing:
         return []
+    log.check_seen(list(missing))
     wanted = {
         topic: {
             "num_partitions": partitions_of(settings, name),
@@ -88,6 +89,11 @@ def _in_sync(replication: int | None) -> dict[str, str]:
 
 
 def _refused(log: KafkaLog, settings: Settings, topic: str, error: BaseException) -> LogError:
+    if isinstance(error, TopicAuthorizationFailedError):
+        return LogRefused(
+            f"{log.name}: this user may not make topic {topic!r}. Allow it Create on the topics, or have somebody else"
+            " make them: docs/kafka.md has the table of all that is needed."
+        )
     if type(error).__name__ == "InvalidReplicationFactorError":
         return LogError(
             f"{log.name}: topic {topic!r} cannot have {settings.kafka_replication or 'the default of'} copies:"
@@ -101,6 +107,8 @@ def check_topics(log: KafkaLog, settings: Settings) -> list[Difference]:
     names = {settings.topic(name): topic for name, topic in TOPICS.items()}
     there = set(log.topics())
     found = [topic for topic in names if topic in there]
+    if len(found) < len(names):
+        log.check_seen([topic for topic in names if topic not in there])
     with translated(log.name):
         copies = _replication(log, found) if found else {}
         configs = _configs(log, found) if found else {}
@@ -147,7 +155,10 @@ def _settled(log: KafkaLog, topics: list[str], ask: Callable[[], dict[str, T]]) 
             return found
         time.sleep(0.1)
     unknown = next(topic for topic in topics if not found.get(topic))
-    raise LogUnavailable(f"{log.name}: a broker knows nothing of topic {unknown!r}. Try again in a moment.")
+    raise LogUnavailable(
+        f"{log.name}: a broker tells nothing of topic {unknown!r}. Try again in a moment; where that does not help,"
+        " allow this user DescribeConfigs on the topics (docs/kafka.md)."
+    )
 
 
 def _counted(topic: str, wanted: int, found: int) -> Iterator[Difference]:

@@ -26,7 +26,7 @@ from faust.transport.consumer import RecordMap
 from faust.types import TP
 from mode.utils.times import Seconds
 
-from stream.transports.consumer import BatchingConsumer
+from stream.transports.kafka_refusals import RefusedConsumer
 from stream.transports.kafka_writer import offsets_of
 from stream.transports.records import Record, partition_for
 
@@ -67,7 +67,7 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             raise
 
 
-class KafkaConsumer(BatchingConsumer):
+class KafkaConsumer(RefusedConsumer):
     """Reads Kafka as a member of the group."""
 
     consumer_stopped_errors = (ConsumerStoppedError,)
@@ -125,9 +125,8 @@ class KafkaConsumer(BatchingConsumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:
         wanted = [TopicPartition(*tp) for tp in active_partitions or ()]
-        fetched = await self.client.getmany(
-            *wanted, timeout_ms=int(timeout * 1000), max_records=self._kafka.limits.records
-        )
+        asked = self.client.getmany(*wanted, timeout_ms=int(timeout * 1000), max_records=self._kafka.limits.records)
+        fetched = await self._if_allowed(asked)
         found = {
             TP(*tp): [Record(tp.topic, tp.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
             for tp, records in fetched.items()

@@ -29,6 +29,14 @@ FENCED = (
     kafka.InvalidProducerIdMappingError,
 )
 
+RIGHTS = {
+    "TopicAuthorizationFailed": "a right on a topic (Describe, Read or Write; to make it, Create)",
+    "GroupAuthorizationFailed": "a right on a consumer group (Describe or Read)",
+    "TransactionalIdAuthorizationFailed": "Write on the transactional ids that begin with the group's name",
+    "ClusterAuthorizationFailed": "Write on the topics (brokers before 2.8: IdempotentWrite on the cluster)",
+}
+"""What lacks, by the error's name: kafka-python hides some of them in the words of others."""
+
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
@@ -52,13 +60,10 @@ def explained(error: BaseException, name: str) -> LogError:
             f"{name}: the brokers do not take this way of logging in. Set TIERLINE_KAFKA_SASL to one that they have"
             " enabled."
         )
+    if isinstance(error, kafka.AuthorizationError) or any(kind in text for kind in RIGHTS):
+        return not_allowed(error, name)
     if isinstance(error, ssl.SSLError) or "SSL" in text or "TLS" in text or "ertificate" in text:
         return LogInsecure(f"{name}: TLS fails: {_tls(text)}")
-    if isinstance(error, kafka.AuthorizationError):
-        return LogRefused(
-            f"{name}: this user may not do that ({type(error).__name__}: {text}). Allow it: docs/kafka.md lists what is"
-            " needed."
-        )
     if isinstance(error, (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeError)):
         return RecordTooLarge(
             f"{name}: a record is larger than its topic takes. Raise max.message.bytes of the topic; `tierline topics"
@@ -88,6 +93,16 @@ def explained(error: BaseException, name: str) -> LogError:
     if isinstance(error, (kafka.RetriableError, OSError)):
         return LogUnreachable(unreachable(name, text))
     return LogError(f"{name}: {type(error).__name__}: {text}.")
+
+
+def not_allowed(error: BaseException, name: str) -> LogRefused:
+    """What to say where the brokers do not allow something: of kafka-python's errors, and of aiokafka's."""
+    told = f"{type(error).__name__}: {error}"
+    lacks = next((what for kind, what in RIGHTS.items() if kind in told), "a right")
+    return LogRefused(
+        f"{name}: this user may not do that: it lacks {lacks} ({told[:300]}). Allow it: docs/kafka.md has the table of"
+        " all that is needed."
+    )
 
 
 def unreachable(name: str, why: str = "") -> str:

@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream.holding import Holder
-from stream.transports.errors import Fenced, UnknownTopic
+from stream.transports.errors import Fenced, LogRefused, UnknownTopic
 from stream.transports.kafka_clients import Clients, close, sent
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_errors import translated
@@ -88,6 +88,7 @@ class KafkaLog:
         """How many partitions a topic has; raises UnknownTopic."""
         found = self._known.get(topic) or self._look().get(topic)
         if found is None:
+            self.check_seen([topic])
             raise UnknownTopic(
                 f"{self.name}: no topic {topic!r}. `tierline topics create` makes those there are to be."
             )
@@ -99,6 +100,16 @@ class KafkaLog:
         with translated(self.name):
             [described] = self.clients.ask(lambda admin: admin.describe_topics([topic]))
         return str(described["topic_id"])
+
+    def check_seen(self, topics: list[str]) -> None:
+        """Raises LogRefused where this user may not see one of these topics: it may be there, or not."""
+        with translated(self.name):
+            told = self.clients.ask(lambda admin: admin.describe_topics(topics))
+        if hidden := [one["name"] for one in told if one["error_code"] == TopicAuthorizationFailedError.errno]:
+            raise LogRefused(
+                f"{self.name}: this user may not see topic {min(hidden)!r}, if it is there. Allow it Read on the topics"
+                " (Describe, for `tierline topics`): docs/kafka.md has the table of all that is needed."
+            )
 
     def _look(self) -> dict[str, int]:
         with translated(self.name):

@@ -59,7 +59,7 @@ def test_the_transport_is_found() -> None:
             "_transaction_waiter _sequence_numbers is_fatal_error fatal_error increment_sequence_number",
         ),
         (AIOKafkaConsumer, "_coordinator _subscription getmany seek commit highwater end_offsets beginning_offsets"),
-        (GroupCoordinator, "generation request_rejoin fetch_committed_offsets"),
+        (GroupCoordinator, "generation request_rejoin fetch_committed_offsets check_errors _coordination_task"),
         (SubscriptionState, "subscription"),
         (Subscription, "assignment"),
         (Assignment, "state_value"),
