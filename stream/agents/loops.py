@@ -21,6 +21,7 @@ from stream.agents.lags import Lags
 from stream.agents.news import tell, told_partitions
 from stream.agents.refusals import RefusalWatch
 from stream.agents.shard import Shard
+from stream.agents.skipped import tell_skipped
 from stream.agents.start import bring_into_force, incarnations, learn_aliases
 from stream.agents.work import Work
 from stream.identity import Aliases
@@ -91,13 +92,18 @@ class Worker:
         owned = {tp.partition for tp in assigned if tp.topic == topic}
         for partition in self.shards.keys() - owned:
             self._drop(self.shards[partition])
+        fresh: dict[int, int] = {}
         for partition in sorted(owned):
             shard = self.shards.get(partition)
             if shard is not None and not shard.current(self.store.rows(partition)):
                 self._drop(shard)
             if partition not in self.shards:
                 # Seconds where there are many accounts: meanwhile the brokers have to hear of us.
-                self.shards[partition] = await asyncio.to_thread(self._new_shard, partition, self.store.rows(partition))
+                shard = await asyncio.to_thread(self._new_shard, partition, self.store.rows(partition))
+                self.shards[partition] = shard
+                fresh |= {partition: shard.applied} if shard.applied else {}
+        if fresh and not self.settings.embedded:
+            await asyncio.to_thread(tell_skipped, self.settings, fresh)
         if TP(self.settings.topic(ACCOUNTS), 0) in assigned:  # whoever had it before may have added some
             await self._learn_aliases()
         self.owned = owned

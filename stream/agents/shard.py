@@ -86,7 +86,7 @@ class Shard:
                     break
             else:
                 if records:
-                    self._applied = records[-1].offset + 1
+                    self.applied = records[-1].offset + 1
                 work = self._closed(work, now)
                 straw = last_straw(work.appends, records, poisoned)
                 if straw is None:
@@ -155,16 +155,16 @@ class Shard:
         self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
         self._counted.load(memory)
         self._moved = memory.moved
-        self._applied = memory.applied if memory.log == self._incarnation else 0
+        self.applied = memory.applied if memory.log == self._incarnation else 0
         self._rows: dict[bytes, bytes] = {}
         self._meta: bytes | None = None
         self._timeline = timeline_row(memory.timeline)
 
     def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
         """Those that the state has not seen: a position may have been set back, or lost."""
-        if not records or records[0].offset >= self._applied:
+        if not records or records[0].offset >= self.applied:
             return records
-        fresh = [record for record in records if record.offset >= self._applied]
+        fresh = [record for record in records if record.offset >= self.applied]
         told = "partition %d: %d records were applied before and are left out"
         log.warning(told, self.number, len(records) - len(fresh))
         return fresh
@@ -289,7 +289,7 @@ class Shard:
         rows = list(self._rows.items())
         self._rows = {}
         partition = self.partition
-        meta = clock_row(partition, self._applied, self._incarnation)
+        meta = clock_row(partition, self.applied, self._incarnation)
         if meta != self._meta:
             self._meta = meta
             rows.append((partition_key("clock", self.number), meta))

@@ -1,0 +1,36 @@
+"""Signals that were passed over: somebody set the group's position forward, past what the state has seen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from schemas.topics import SIGNALS
+from stream.settings import Settings
+from stream.topology import connect, group_of
+from stream.transports.errors import LogError
+
+log = logging.getLogger("tierline")
+
+
+def tell_skipped(settings: Settings, applied: Mapping[int, int]) -> None:
+    """Warn of each partition whose position is past what was applied of it, with records in between. Blocks.
+
+    ``applied``: up to which offset of ``signals`` each partition's state has seen it. Markers of transactions are no
+    records. Where the log does not answer it is only said: nothing depends on it.
+    """
+    topic, group = settings.topic(SIGNALS), group_of(settings)
+    try:
+        with connect(settings) as opened:
+            positions = opened.positions(group)
+            for partition, seen in applied.items():
+                position = positions.get((topic, partition), 0)
+                if position > seen and any(one.offset < position for one in opened.read(topic, partition, seen, 1)):
+                    log.warning(
+                        "partition %d: %d offsets are passed over, from %d to %d: the position of group %s was set"
+                        " forward, and their signals are in no score. To have them counted, stop all workers and set"
+                        " it back to %d on %s/%d, before anything newer there was applied; else send them again",
+                        partition, position - seen, seen, position, group, seen, topic, partition,
+                    )  # fmt: skip
+    except LogError as error:
+        log.warning("whether signals were passed over cannot be looked up: %s", error)
