@@ -21,8 +21,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 $(COMPILED): $(READY) ops/compile.py $(HOT)
-	@$(BIN)/python ops/compile.py
-	@touch $@
+	@touch $@.begun && $(BIN)/python ops/compile.py && mv $@.begun $@
 
 demo: $(COMPILED) ## a market through the whole system, in under a minute; ARGS="--data DIR" for real companies
 	@$(BIN)/tierline demo $(ARGS)

@@ -11,4 +11,4 @@ def pytest_configure(config: pytest.Config) -> None:
     """A test of what was compiled says nothing about a source that was changed since."""
     del config
     if changed := behind():
-        pytest.exit(f"{changed[0]} was changed after it was compiled: run `make compiled`", returncode=2)
+        pytest.exit(f"{changed[0]} is not what was compiled: run `make compiled`", returncode=2)

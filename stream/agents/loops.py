@@ -68,6 +68,8 @@ class Worker:
         self.shards: dict[int, Shard] = {}
         self.owned: set[int] = set()
         """Partitions of ``signals`` that are ours and recovered."""
+        self._dealt = 0
+        """How often the partitions were dealt out anew."""
         self._incarnation = ""
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._resting: dict[int, int] = {}
@@ -87,7 +89,7 @@ class Worker:
 
     async def recovered(self) -> None:
         """Our partitions are restored: take up their accounts. Raises StateTooNew."""
-        topic = self.settings.topic(SIGNALS)
+        topic, dealt = self.settings.topic(SIGNALS), self._dealt
         assigned = self.app.consumer.assignment()
         owned = {tp.partition for tp in assigned if tp.topic == topic}
         for partition in self.shards.keys() - owned:
@@ -100,12 +102,17 @@ class Worker:
             if partition not in self.shards:
                 # Seconds where there are many accounts: meanwhile the brokers have to hear of us.
                 shard = await asyncio.to_thread(self._new_shard, partition, self.store.rows(partition))
+                if dealt != self._dealt:
+                    shard.close()
+                    return  # dealt out anew meanwhile: what is ours is found out again
                 self.shards[partition] = shard
                 fresh |= {partition: shard.applied} if shard.applied else {}
         if fresh and not self.settings.embedded:
             await asyncio.to_thread(tell_skipped, self.settings, fresh)
         if TP(self.settings.topic(ACCOUNTS), 0) in assigned:  # whoever had it before may have added some
             await self._learn_aliases()
+        if dealt != self._dealt:
+            return
         self.owned = owned
         self.health.recovered = True
         self.metrics.assignments.inc()
@@ -130,6 +137,7 @@ class Worker:
         """Our partitions are being dealt out anew: until that is over, none is ours."""
         if self.owned and not self.app.should_stop:
             log.info("the partitions are being dealt out anew")
+        self._dealt += 1
         self.owned = set()
         self.health.recovered = False
         self.metrics.partitions.set(0)

@@ -22,11 +22,14 @@ from stream.wire import encode_scored
 if TYPE_CHECKING:
     from stream.agents.memory import ShardMemory
 
-PER_FLUSH = 200
+PER_FLUSH = 500
 """Scores published in one go at most, so that a flood of them does not hold up signals."""
 
+PER_FAREWELL = 5_000
+"""The same when the worker stops, and nothing is held up."""
+
 PRESSED = 25_000
-"""Milliseconds that scores may wait beyond their turn while many signals do."""
+"""Milliseconds that scores wait beyond their turn while many signals do."""
 
 AFTER_TICK = 1_000
 """Milliseconds to wait with a drift that a transition comes before."""
@@ -57,6 +60,7 @@ class Scores:
         self._at_once: dict[str, int] = {}
         self.pressed = False
         """Whether many signals wait."""
+        self._leaving = False
 
     def touch(self, account: Account, now: int, *, changed: bool) -> None:
         """An account's score may have moved; ``changed``: its tier did, live, so publish with it."""
@@ -66,12 +70,15 @@ class Scores:
             self._at_once[name] = account.state.clock
         elif name not in self._waiting:
             last = self._published.get(name)
-            self._waiting[name] = turn = now if last is None else last + self._settings.scores_every
+            # the wall clock may have jumped back since
+            self._waiting[name] = turn = now if last is None else min(last, now) + self._settings.scores_every
             heapq.heappush(self._turns, (turn, name))
 
     def hurry(self) -> None:
-        """What waits for its turn may be published now."""
-        self.pressed = False
+        """The worker stops: what waits for its turn may be published now."""
+        if self._leaving:
+            return
+        self._leaving, self.pressed = True, False
         self._waiting = dict.fromkeys(self._waiting, 0)
         self._turns = [(0, name) for name in self._waiting]
 
@@ -83,13 +90,14 @@ class Scores:
         """Records for every account that is due; their accounts are dirty afterwards."""
         chosen = dict(self._at_once)
         self._at_once = {}
+        most = PER_FAREWELL if self._leaving else PER_FLUSH
         for name in chosen:
             self._waiting.pop(name, None)
-        while len(chosen) < PER_FLUSH and (ripe := self._first_ripe(now)) is not None:
+        while len(chosen) < most and (ripe := self._first_ripe(now)) is not None:
             heapq.heappop(self._turns)
             del self._waiting[ripe]
             chosen.setdefault(ripe, 0)
-        while self._drifted(now) and len(chosen) < PER_FLUSH:
+        while self._drifted(now) and len(chosen) < most:
             moment, name = heapq.heappop(self._drifts)
             if self._drift.get(name) == moment:
                 del self._drift[name]

@@ -67,8 +67,7 @@ def main() -> None:
     from stream.compiled import behind
 
     if changed := behind():
-        first = changed[0].name
-        click.echo(f"tierline: {first} was changed after it was compiled; run `make compiled`, then again", err=True)
+        click.echo(f"tierline: {changed[0]} is not what was compiled; run `make compiled`, then this again", err=True)
         sys.exit(1)
     with told():
         cli.main(prog_name="tierline", standalone_mode=True)

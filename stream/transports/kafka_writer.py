@@ -97,10 +97,10 @@ class PartitionWriter:
         sent, positioned = await asyncio.gather(
             producer.send_all(appends), self._position(position), return_exceptions=True
         )
+        if isinstance(positioned, KafkaError) or (isinstance(positioned, BaseException) and isinstance(sent, list)):
+            raise positioned  # what befell it is why the records could not be sent either, if they could not
         if isinstance(sent, BaseException):
             raise sent
-        if isinstance(positioned, BaseException):
-            raise positioned
         await producer.commit_transaction()
         passed("committed")
         return sent

@@ -6,6 +6,8 @@ dictionary is a handful of the rows themselves, so that what all have in common 
 
 from __future__ import annotations
 
+from threading import Lock
+
 from zstandard import (
     DICT_TYPE_RAWCONTENT,
     MAGIC_NUMBER,
@@ -31,9 +33,22 @@ class Packing:
         self._sampled = 0
         self._pack = ZstdCompressor(level=1)
         self._unpack = ZstdDecompressor()
+        self._one = Lock()
+        """The library lets other threads run meanwhile, and must not be called by two: rows may be read in a thread."""
 
     def pack(self, row: bytes) -> bytes:
         """The row as it is to be kept."""
+        with self._one:
+            return self._packed(row)
+
+    def unpack(self, kept: bytes) -> bytes:
+        """The row that ``pack`` was given."""
+        if not kept.startswith(_MAGIC):
+            return kept
+        with self._one:
+            return self._unpack.decompress(kept)
+
+    def _packed(self, row: bytes) -> bytes:
         if len(row) < SMALL:
             return self._pack.compress(row) if row.startswith(_MAGIC) else row
         if self._sampled < SAMPLE:
@@ -43,10 +58,6 @@ class Packing:
                 self._learn()
             return self._pack.compress(row) if row.startswith(_MAGIC) else row
         return bytes(memoryview(self._pack.compress(row)))  # a copy: what the library gives has room for the worst case
-
-    def unpack(self, kept: bytes) -> bytes:
-        """The row that ``pack`` was given."""
-        return self._unpack.decompress(kept) if kept.startswith(_MAGIC) else kept
 
     def _learn(self) -> None:
         words = ZstdCompressionDict(b"".join(self._sample)[-SAMPLE:], dict_type=DICT_TYPE_RAWCONTENT)

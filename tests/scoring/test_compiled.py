@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -9,6 +11,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from sysconfig import get_config_var
 
 from ops.compile import has_compiler, sources
 from stream.bench.load import make_load
@@ -49,15 +52,25 @@ def test_the_source_and_what_was_compiled_give_the_same_bytes(tmp_path: Path) ->
 
 
 def test_a_changed_source_is_noticed(tmp_path: Path) -> None:
-    """What was compiled before the source was changed is named; in an installation nobody changes sources."""
+    """What is not as it was when it was compiled is named, whatever its time; an installation is not looked at."""
+    ending = str(get_config_var("EXT_SUFFIX"))
     (tmp_path / "stream").mkdir()
-    source, made = tmp_path / "stream" / "engine.py", tmp_path / "stream" / "engine.cpython-311-x86_64-linux-gnu.so"
-    for number, path in enumerate((source, made)):
+    source, group = tmp_path / "stream" / "engine.py", tmp_path / f"tierline__mypyc{ending}"
+    source.write_text("one = 1")
+    for path in (source.with_suffix(ending), source.with_suffix(".cpython-309-other.so"), group):
         path.touch()
-        os.utime(path, (1_000 + number, 1_000 + number))
     (tmp_path / "pyproject.toml").touch()
+    assert behind(tmp_path) == ["stream/engine.py"], "nothing is known of it"
+    record = tmp_path / "tierline__mypyc.json"
+    record.write_text(json.dumps({"stream/engine.py": hashlib.sha256(b"one = 1").hexdigest()}))
     assert behind(tmp_path) == []
-    os.utime(source, (2_000, 2_000))
-    assert behind(tmp_path) == [source]
+    group.unlink()
+    assert behind(tmp_path) == ["stream/engine.py"], "its code would be another checkout's"
+    group.touch()
+    source.write_text("one = 2")
+    os.utime(source, (1_000, 1_000))
+    assert behind(tmp_path) == ["stream/engine.py"]
+    source.unlink()
+    assert behind(tmp_path) == ["stream/engine.py"], "it would be imported all the same"
     (tmp_path / "pyproject.toml").unlink()
     assert behind(tmp_path) == []

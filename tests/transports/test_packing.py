@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,3 +53,12 @@ def test_what_is_closed_holds_nothing() -> None:
     kept.write({b"%d" % number: account(number) for number in range(50)}, 7)
     kept.close()
     assert (len(kept), kept.end, list(kept.items())) == (0, None, [])
+
+
+def test_two_threads_may_read_the_same_rows() -> None:
+    """A partition is taken up in a thread; the loop may look at it meanwhile."""
+    kept = MemoryRows()
+    kept.write({b"%d" % number: account(number) for number in range(2_000)}, 1)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: list(kept.items()), range(12)):
+            assert found == [(b"%d" % number, account(number)) for number in range(2_000)]

@@ -226,3 +226,17 @@ def test_when_few_signals_wait_scores_come_again() -> None:
     assert desk.documents("account-scores") == []
     desk.tell(event("s", "other.com", "content_consumption", {"topic": "crm"}, desk.now), waiting=1_000)
     assert {one["subject"] for one in desk.documents("account-scores")} == {"acme.com", "other.com"}
+
+
+def test_a_farewell_takes_few_turns() -> None:
+    """A worker that stops after a busy time publishes what it owes in a few large works."""
+    desk = Desk(document(profile()))
+    names = [f"company-{number}.com" for number in range(6_000)]
+    reading = [event(f"r-{name}", name, "content_consumption", {"topic": "crm"}, desk.now) for name in names]
+    desk.tell(*reading, waiting=5_000)
+    turns = 0
+    while (work := desk.shard.flush(desk.now, leaving=True)) is not None:
+        desk.done(work)
+        turns += 1
+    assert turns == 2
+    assert {one["subject"] for one in desk.documents("account-scores")} == set(names)
