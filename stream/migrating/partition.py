@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 import orjson
@@ -11,7 +12,7 @@ from schemas.topics import ACCOUNT_STATE
 from stream.agents.memory import read_format
 from stream.agents.table import is_account, partition_key
 from stream.scoring.state import StateTooNew
-from stream.transports.errors import LogError, LogTooNew
+from stream.transports.errors import LogError, LogTooNew, OtherTimes
 from stream.transports.records import Append, Record
 from stream.transports.seam import Hold, Log
 
@@ -22,6 +23,9 @@ CHUNK_BYTES = 8 << 20
 
 CLOCK = partition_key("clock", 0)[:-1]
 """How the key of a partition's clock begins."""
+
+HEARD = 30.0
+"""Seconds in which a setting of a topic has come to its broker."""
 
 Progress = Callable[[int], None]
 """Told how many records further it is."""
@@ -78,7 +82,7 @@ class PartitionCopy:
     def go_on(self, hold: Hold, watch: Progress) -> None:
         """Appends the rest. Raises LogError; what was appended stays, and the next attempt goes on behind it."""
         for chunk in _chunks(self._left):
-            offsets = hold.append([_append(one, self.name) for one in chunk])
+            offsets = _appended(hold, [_append(one, self.name) for one in chunk])
             for ours, offset in zip(chunk, offsets, strict=True):
                 self._count(ours, offset)
             watch(len(chunk))
@@ -150,6 +154,18 @@ def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
             if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
                 break
         yield chunk
+
+
+def _appended(hold: Hold, appends: list[Append]) -> list[int]:
+    """That the topics take times is told the brokers before, and has come to all of them a moment later."""
+    until = time.monotonic() + HEARD
+    while True:
+        try:
+            return hold.append(appends)
+        except OtherTimes:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def _append(record: Record, topic: str) -> Append:

@@ -153,7 +153,7 @@ class KafkaSide:
         """See `Side`."""
         from stream.transports.kafka_hold import KafkaHold
 
-        return KafkaHold(self.log, MIGRATE, (), topic=self.settings.topic(SIGNALS))
+        return KafkaHold(self.log, MIGRATE, (), topic=self.settings.topic(SIGNALS), timed=True)
 
     def begin(self) -> None:
         """See `Side`."""

@@ -21,6 +21,10 @@ class NotALog(LogError):
     """The file exists and is something else than a Tierline log."""
 
 
+class OtherTimes(LogError):
+    """Records that were to keep their times were given others."""
+
+
 class LogCorrupt(LogError):
     """The file is damaged."""
 

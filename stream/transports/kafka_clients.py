@@ -26,7 +26,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.serializer import Serializer
 
 from schemas.topics import MOST_MESSAGE_BYTES
-from stream.transports.errors import LogClosed, LogInsecure, LogRefused
+from stream.transports.errors import LogClosed, LogInsecure, LogRefused, OtherTimes
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_errors import explained
 from stream.transports.kafka_headers import tolerate
@@ -234,8 +234,11 @@ class _Values(Serializer):  # type: ignore[misc]  # kafka-python ships no types
         return None if data is self.NOTHING else data
 
 
-def sent(producer: Any, records: Sequence[Append], seconds: float) -> list[int]:
-    """Sends the records and waits until all are acknowledged; raises what befell the first that is not."""
+def sent(producer: Any, records: Sequence[Append], seconds: float, *, timed: bool = False) -> list[int]:
+    """Sends the records and waits until all are acknowledged; raises what befell the first that is not.
+
+    ``timed``: raises OtherTimes where the brokers have not taken the records' own times.
+    """
     futures = [
         producer.send(
             record.topic,
@@ -248,7 +251,13 @@ def sent(producer: Any, records: Sequence[Append], seconds: float) -> list[int]:
         for record in records
     ]
     producer.flush(seconds)
-    return [int(future.get(timeout=seconds).offset) for future in futures]
+    found = [future.get(timeout=seconds) for future in futures]
+    for record, told in zip(records, found, strict=True):
+        if timed and record.timestamp_ms is not None and told.timestamp != record.timestamp_ms:
+            raise OtherTimes(
+                f"topic {record.topic!r} gives records times of its own; its message.timestamp.type is not CreateTime."
+            )
+    return [int(told.offset) for told in found]
 
 
 def close(client: Any) -> None:

@@ -49,6 +49,8 @@ def translated(name: str) -> Iterator[None]:
 
 def explained(error: BaseException, name: str) -> LogError:
     """The LogError that says what `error` means to a user of the cluster called `name`."""
+    if type(error) is kafka.KafkaError:  # such as that a producer has failed before, with what it failed of
+        error = next((cause for cause in error.args if isinstance(cause, kafka.KafkaError)), error)
     text = str(error)
     if isinstance(error, WRONG_LOGIN):
         return LogRefused(

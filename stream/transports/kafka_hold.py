@@ -57,8 +57,13 @@ def holder(log: KafkaLog, name: str) -> Holder | None:
 class KafkaHold:
     """See `Hold`."""
 
-    def __init__(self, log: KafkaLog, name: str, first: Sequence[Append], *, topic: str | None = None) -> None:
-        """``topic``: where it is noted, always the same; needed where there is no first record."""
+    def __init__(
+        self, log: KafkaLog, name: str, first: Sequence[Append], *, topic: str | None = None, timed: bool = False
+    ) -> None:
+        """``topic``: where it is noted, always the same; needed where there is no first record.
+
+        ``timed``: ``append`` raises OtherTimes where records would not keep their times.
+        """
         before = holder(log, name)
         if before is not None and before.alive:
             raise Held(
@@ -66,7 +71,7 @@ class KafkaHold:
                 " other's. Had it been killed, that would be noticed within ten seconds."
             )
         self.takes_over = before is not None
-        self._log, self._name = log, name
+        self._log, self._name, self._timed = log, name, timed
         self._place = TopicPartition(topic or first[0].topic, 0)
         # a group of its own, so that nobody waits for anybody: the brokers forget it once it is empty
         self._living = f"{_group(log, name)}.{secrets.token_hex(4)}"
@@ -85,7 +90,7 @@ class KafkaHold:
 
     def append(self, records: Sequence[Append]) -> list[int]:
         """See `Hold.append`: one transaction."""
-        return self._transact(records, OPEN)
+        return self._transact(records, OPEN, timed=self._timed)
 
     def release(self, last: Sequence[Append]) -> None:
         """See `Hold.release`."""
@@ -100,11 +105,11 @@ class KafkaHold:
         """See `Hold.abandon`."""
         self._let_go()
 
-    def _transact(self, records: Sequence[Append], state: int) -> list[int]:
+    def _transact(self, records: Sequence[Append], state: int, *, timed: bool = False) -> list[int]:
         told = OffsetAndMetadata(state, self._who if state == OPEN else "", -1)
         try:
             return self._log.in_transaction(
-                self._producer, records, {_group(self._log, self._name): {self._place: told}}
+                self._producer, records, {_group(self._log, self._name): {self._place: told}}, timed=timed
             )
         except Fenced:
             raise Fenced(

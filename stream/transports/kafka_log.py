@@ -168,13 +168,16 @@ class KafkaLog:
             close(producer)
 
     def in_transaction(
-        self, producer: Any, records: Sequence[Append], offsets: dict[str, Any] | None = None
+        self, producer: Any, records: Sequence[Append], offsets: dict[str, Any] | None = None, *, timed: bool = False
     ) -> list[int]:
-        """Appends records in a transaction of that producer's; `offsets`: what each group is to commit with it."""
+        """Appends records in a transaction of that producer's; `offsets`: what each group is to commit with it.
+
+        `timed`: raises OtherTimes, and nothing was appended, where the records would not keep their times.
+        """
         with translated(self.name):
             producer.begin_transaction()
             try:
-                found = sent(producer, records, 3 * self._patience)
+                found = sent(producer, records, 3 * self._patience, timed=timed)
                 for group, committed in (offsets or {}).items():
                     producer.send_offsets_to_transaction(committed, group)
                 producer.commit_transaction()

@@ -14,11 +14,13 @@ import pytest
 from schemas.topics import SIGNALS
 from stream.agents.table import partition_key
 from stream.migrating import migrate
-from stream.migrating.kafka_side import commit
+from stream.migrating.kafka_side import commit, take_times
+from stream.migrating.partition import _appended
 from stream.settings import Settings, load_settings
 from stream.topology import connect_kafka, group_of, open_log
-from stream.transports.errors import Held, LogError, LogTooNew, TopicMismatch, UnknownTopic, WorkerRunning
+from stream.transports.errors import Held, LogError, LogTooNew, OtherTimes, TopicMismatch, UnknownTopic, WorkerRunning
 from stream.transports.kafka_admin import check_topics, create_topics
+from stream.transports.kafka_hold import KafkaHold
 from stream.transports.lock import WorkerLock
 from stream.transports.log import EmbeddedLog
 from stream.transports.records import Append
@@ -250,3 +252,19 @@ def test_to_kafka_and_back(kafka_cluster: Cluster, topic_prefix: str, installed:
             assert summary["records"] == sum(one["records"] for one in summary["partitions"])
     changes = counted_once(back, told)
     print(f"\n{len(told)} signals on three logs, {changes} changes, none lost, none twice")
+
+
+def test_times_are_kept_or_nothing_is_appended(kafka: Settings) -> None:
+    """A broker that has not yet heard that the topic takes times would give its own: then the transaction is none."""
+    made(kafka)
+    signals = kafka.topic(SIGNALS)
+    old = Append(signals, 0, b"k", b"old", (), NOW - YEAR)
+    with kafka_log(kafka) as log:
+        hold = KafkaHold(log, "migrate", (), topic=signals, timed=True)
+        with pytest.raises(OtherTimes, match="times of its own"):
+            hold.append([old])
+        assert records(log, signals) == []
+        take_times(log, kafka)
+        [offset] = _appended(hold, [old])
+        assert [(one.offset, one.timestamp_ms) for one in records(log, signals)] == [(offset, NOW - YEAR)]
+        hold.release([])

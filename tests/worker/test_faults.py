@@ -231,7 +231,7 @@ def test_a_newer_state_is_never_parked_as_a_bad_record() -> None:
     desk.tell(funding("a", "acme.com", desk.now))
     desk.restart()
     row = json.loads(desk.stored[b"acme.com"])
-    desk.stored[b"acme.com"] = json.dumps(row | {"v": 2}).encode()
+    desk.stored.write({b"acme.com": json.dumps(row | {"v": 2}).encode()}, None)
     with pytest.raises(StateTooNew):
         desk.tell(funding("b", "acme.com", desk.now))
     with pytest.raises(StateTooNew, match="Run the newer release again"):
