@@ -89,7 +89,6 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
             for ended in await asyncio.gather(*sending, return_exceptions=True):
                 if isinstance(ended, BaseException):
                     raise ended
-        passed("acknowledged")
         return offsets
 
     async def _send_to(self, tp: TP, places: list[int], appends: Sequence[Append], offsets: list[int]) -> None:

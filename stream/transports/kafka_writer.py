@@ -93,23 +93,15 @@ class PartitionWriter:
         producer = self._producer
         await producer.begin_transaction()
         passed("begun")
-        # at once: the position takes two round trips, and the transaction is all or nothing
-        sent, positioned = await asyncio.gather(
-            producer.send_all(appends), self._position(position), return_exceptions=True
-        )
-        if isinstance(positioned, KafkaError) or (isinstance(positioned, BaseException) and isinstance(sent, list)):
-            raise positioned  # what befell it is why the records could not be sent either, if they could not
-        if isinstance(sent, BaseException):
-            raise sent
-        await producer.commit_transaction()
-        passed("committed")
-        return sent
-
-    async def _position(self, position: int | None) -> None:
+        offsets = await producer.send_all(appends)
+        passed("acknowledged")
         if position is not None:
             place = {TopicPartition(*self.tp): OffsetAndMetadata(position, "")}
-            await self._producer.send_offsets_to_transaction(place, self._group)
+            await producer.send_offsets_to_transaction(place, self._group)
             passed("positioned")
+        await producer.commit_transaction()
+        passed("committed")
+        return offsets
 
     async def _failed(self, error: KafkaError) -> Exception:
         """What a failure means; where it can be, the transaction is taken back."""

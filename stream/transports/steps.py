@@ -8,9 +8,8 @@ watchers: list[Callable[[str], None]] = []
 """Called with the name of each step passed. Empty but in tests."""
 
 STEPS = ("begun", "sent", "acknowledged", "positioned", "committed", "stored")
-"""In this order, but for the position, which is under way beside the records: a transaction began; its records were
-sent; the brokers have them; they have the group's position; the transaction is committed; the local rows have what it
-wrote."""
+"""In this order: a transaction began; its records were sent; the brokers have them; so has the group its position; the
+transaction is committed; the local rows have what it wrote."""
 
 
 def passed(step: str) -> None:
