@@ -18,6 +18,8 @@ from zstandard import (
 
 SAMPLE = 16_384
 """Bytes of rows in the dictionary."""
+LEVEL = -1
+"""Twice as quick as 1, for a tenth more bytes."""
 SMALL = 128
 """Bytes below which a row is left as it is."""
 
@@ -31,7 +33,7 @@ class Packing:
     def __init__(self) -> None:
         self._sample: list[bytes] = []
         self._sampled = 0
-        self._pack = ZstdCompressor(level=1)
+        self._pack = ZstdCompressor(level=LEVEL)
         self._unpack = ZstdDecompressor()
         self._one = Lock()
         """The library lets other threads run meanwhile, and must not be called by two: rows may be read in a thread."""
@@ -61,7 +63,7 @@ class Packing:
 
     def _learn(self) -> None:
         words = ZstdCompressionDict(b"".join(self._sample)[-SAMPLE:], dict_type=DICT_TYPE_RAWCONTENT)
-        words.precompute_compress(level=1)
+        words.precompute_compress(level=LEVEL)
         self._sample = []
-        self._pack = ZstdCompressor(level=1, dict_data=words)
+        self._pack = ZstdCompressor(level=LEVEL, dict_data=words)
         self._unpack = ZstdDecompressor(dict_data=words)
