@@ -71,14 +71,15 @@ class Scores:
         elif name not in self._waiting:
             last = self._published.get(name)
             # the wall clock may have jumped back since
-            self._waiting[name] = turn = now if last is None else min(last, now) + self._settings.scores_every
+            turn = now if last is None else min(last, now) + self._settings.scores_every
+            self._waiting[name] = turn = 0 if self._leaving else turn
             heapq.heappush(self._turns, (turn, name))
 
     def hurry(self) -> None:
         """The worker stops: what waits for its turn may be published now."""
         if self._leaving:
             return
-        self._leaving, self.pressed = True, False
+        self._leaving = True
         self._waiting = dict.fromkeys(self._waiting, 0)
         self._turns = [(0, name) for name in self._waiting]
 
@@ -136,7 +137,7 @@ class Scores:
         return bool(self._drifts) and self._drifts[0][0] <= self._ripe_by(now) and not self._partition.importing
 
     def _ripe_by(self, now: int) -> int:
-        return now - PRESSED if self.pressed else now
+        return now - PRESSED if self.pressed and not self._leaving else now
 
     def _passed(self, name: str, moment: int) -> bool:
         """Whether a transition comes first: that is its tick's to tell, and the score comes with it."""

@@ -240,3 +240,9 @@ def test_a_farewell_takes_few_turns() -> None:
         turns += 1
     assert turns == 2
     assert {one["subject"] for one in desk.documents("account-scores")} == set(names)
+    # a batch that was under way then: what it owes is told, too, however lately the account was and many signals wait
+    desk.tell(event("late", names[0], "content_consumption", {"topic": "erp"}, desk.now), waiting=5_000)
+    if (work := desk.shard.flush(desk.now, leaving=True)) is not None:
+        desk.done(work)
+    assert [one["subject"] for one in desk.documents("account-scores")].count(names[0]) == 2
+    assert desk.shard.flush(desk.now, leaving=True) is None
