@@ -205,9 +205,9 @@ def waiting(log: Log, settings: Settings) -> dict[str, int]:
     Where many are left it is their offsets that are counted: on Kafka the marks of transactions have some, too.
     """
     found: dict[str, int] = {}
-    ends, positions = log.ends(), log.positions(group_of(settings))
-    for name in (SIGNALS, *INTAKE):
-        topic = settings.topic(name)
+    topics = [settings.topic(name) for name in (SIGNALS, *INTAKE)]
+    ends, positions = log.ends(topics), log.positions(group_of(settings))
+    for topic in topics:
         for partition in range(log.partitions(topic)):
             position = positions.get((topic, partition))
             start = log.begin(topic, partition) if position is None else position

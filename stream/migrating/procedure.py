@@ -158,12 +158,10 @@ class _Migration:
     def _ends(self) -> dict[tuple[str, int], int]:
         settings = self._here.settings
         names = {settings.topic(name) for name in self._names}
-        prefix = settings.topic_prefix
-        found = self._here.log.ends()
-        self._moved.left_out = sorted(
-            {topic for topic, _ in found if topic not in names and settings.embedded and topic.startswith(prefix)}
-        )
-        return {place: end for place, end in found.items() if place[0] in names}
+        if settings.embedded:
+            others = set(self._here.log.topics()) - names
+            self._moved.left_out = sorted(topic for topic in others if topic.startswith(settings.topic_prefix))
+        return self._here.log.ends(names)
 
     def _check_counts(self) -> None:
         for name in self._names:

@@ -215,6 +215,8 @@ class KafkaConsumer(RefusedConsumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         ours = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        if not ours:  # given back meanwhile; the client takes nothing for a mistake of ours
+            return False
         try:
             await self.client.commit(offsets_of(ours))
         except (CommitFailedError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -231,10 +231,9 @@ class KafkaLog:
         with translated(self.name):
             return self._reader.last(topic, partition)
 
-    def ends(self) -> dict[tuple[str, int], int]:
-        """`end` of every partition of the topics that this user may see, those of the cluster's own left out."""
-        known = {topic: count for topic, count in self._look().items() if not topic.startswith("__")}
-        places = [TopicPartition(topic, partition) for topic, count in known.items() for partition in range(count)]
+    def ends(self, topics: Collection[str]) -> dict[tuple[str, int], int]:
+        """`end` of every partition of these topics; raises UnknownTopic."""
+        places = [TopicPartition(topic, partition) for topic in topics for partition in range(self.partitions(topic))]
         if not places:
             return {}
         with translated(self.name):

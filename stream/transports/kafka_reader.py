@@ -104,15 +104,21 @@ class Reader:
 
     def _of_all(self, ask: Callable[[list[Any]], dict[Any, int]], places: list[Any]) -> dict[Any, int]:
         """Asked of topics that were made a moment ago, the client leaves out what its broker has not heard of yet."""
-        for _ in range(10):
+        until = time.monotonic() + self._patience
+        while True:
             try:
                 found = ask(places)
             except KeyError:
                 found = {}
-            if len(found) == len(set(places)):
+            lacking = sorted({place.topic for place in set(places) - found.keys()})
+            if not lacking:
                 return found
+            if time.monotonic() > until:
+                raise LogUnavailable(
+                    f"{self._name}: the brokers do not say where {', '.join(lacking)} end. Look whether each partition"
+                    " has a leader, then try again."
+                )
             time.sleep(0.2)
-        raise LogUnavailable(f"{self._name}: the brokers do not know all of these topics yet. Try again.")
 
     def last(self, topic: str, partition: int) -> int | None:
         """See `Log.last`: looks back from the end, further each time."""

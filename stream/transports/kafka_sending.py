@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.producer import sender
+from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -37,6 +40,21 @@ SEQUENCES = 2**31 - 1
 """After this sequence number comes 0; the client goes on with negative ones."""
 
 
+class Transactions(TransactionManager):  # type: ignore[misc]  # aiokafka ships no types
+    """The client's, which after a refusal of rights would forget what it has added to the transaction."""
+
+    def error_transaction(self, exc: Exception) -> None:
+        """Of a transaction of which nothing is known the brokers are not told that it is taken back.
+
+        It would stay open, and what is written next, the same again, would be committed together with it.
+        """
+        partitions: set[TopicPartition] = set(self._txn_partitions)
+        group: Any = getattr(self, "_txn_consumer_group")  # noqa: B009  mypy cannot tell its type otherwise
+        super().error_transaction(exc)
+        self._txn_partitions |= partitions
+        self._txn_consumer_group = group
+
+
 class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no types
     """A producer on a client that it does not own."""
 
@@ -54,6 +72,9 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
         )
         self.client = self._sender.client = client
         self._metadata = self._message_accumulator._cluster = client.cluster
+        if transactional_id is not None:
+            manager = Transactions(transactional_id, int(TRANSACTION_TIMEOUT * 1000))
+            self._txn_manager = self._sender._txn_manager = self._message_accumulator._txn_manager = manager
         self._sending = asyncio.Lock()
 
     async def start(self) -> None:
@@ -134,12 +155,23 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
         future.add_done_callback(_looked_at)  # where one fails, the others are not awaited any more
         for waiting in self._message_accumulator._batches.get(TopicPartition(*tp), ()):
             waiting._drain_waiter.add_done_callback(_looked_at)  # fails with the producer, and nobody awaits it
+            waiting._drain_waiter.add_done_callback(partial(_never_give_up, waiting))
         return future
 
     def _put(self, batch: Any, append: Append) -> bool:
         headers = list(append.headers)
         done = batch.append(key=append.key, value=append.value, timestamp=append.timestamp_ms, headers=headers)
         return done is not None
+
+
+def _never_give_up(batch: Any, sent: asyncio.Future[Any]) -> None:
+    """A batch that was sent once may have been stored though the answer was lost: only its sequence number can tell.
+
+    The client would drop it where its partition has no leader for a while, and the next batch, which has that number
+    then, be taken for a repeat of it and never be stored.
+    """
+    del sent
+    batch._ttl = math.inf
 
 
 def _looked_at(future: asyncio.Future[Any]) -> None:

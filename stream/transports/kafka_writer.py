@@ -106,6 +106,9 @@ class PartitionWriter:
     async def _failed(self, error: KafkaError) -> Exception:
         """What a failure means; where it can be, the transaction is taken back."""
         manager = self._producer._txn_manager
+        ended = manager._transaction_waiter
+        if ended.done() and isinstance(refused := ended.exception(), KafkaError):
+            error = refused  # what befell the records is but a consequence
         if not manager.is_fatal_error() and not isinstance(error, OUT_OF_STEP):
             try:
                 await self._producer.abort_transaction()

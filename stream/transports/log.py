@@ -7,7 +7,7 @@ the call returns (on the disk, with `synchronous="FULL"`), or none of it. Reads 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from stream.holding import Holder, named_in, worker_of
 from stream.transports import bykey, upkeep
@@ -160,11 +160,14 @@ class EmbeddedLog(OpenLog):
         found = self._number("SELECT max(id) FROM records WHERE id BETWEEN ? AND ?", (base, base | OFFSET_MASK))
         return found & OFFSET_MASK if found is not None else None
 
-    def ends(self) -> dict[tuple[str, int], int]:
-        """`end` of every partition."""
+    def ends(self, topics: Collection[str] | None = None) -> dict[tuple[str, int], int]:
+        """`end` of every partition of these topics, or of all there are; raises UnknownTopic."""
+        wanted = set(topics or ())
+        for topic in wanted:
+            self.topic(topic)
         with self.reading() as db:
             rows = db.execute("SELECT t.name, p.partition, p.next FROM partitions p JOIN topics t ON t.id = p.topic")
-            return {(name, partition): offset for name, partition, offset in rows}
+            return {(name, at): offset for name, at, offset in rows if topics is None or name in wanted}
 
     def position(self, group: str, topic: str, partition: int) -> int | None:
         """The offset that a consumer group reads next, or None where it has not committed yet."""

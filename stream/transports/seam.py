@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -90,8 +90,8 @@ class Log(Protocol):
     def last(self, topic: str, partition: int) -> int | None:
         """The offset of the last record there is, or None where there is none."""
 
-    def ends(self) -> dict[tuple[str, int], int]:
-        """`end` of every partition."""
+    def ends(self, topics: Collection[str]) -> dict[tuple[str, int], int]:
+        """`end` of every partition of these topics; raises UnknownTopic."""
 
     def position(self, group: str, topic: str, partition: int) -> int | None:
         """The offset that a consumer group reads next, or None where it has not committed yet."""

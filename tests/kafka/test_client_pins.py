@@ -23,7 +23,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import by_url
 
-from stream.transports.kafka_sending import Producer
+from stream.transports.kafka_sending import Producer, Transactions
 from stream.transports.kafka_transport import SCHEME
 
 
@@ -53,10 +53,13 @@ def test_the_transport_is_found() -> None:
         ),
         (Sender, "client start sender_task _fail_all"),
         (MessageAccumulator, "_cluster _batches fail_all flush_for_commit add_batch"),
-        (MessageBatch, "_drain_waiter failure"),
+        (MessageBatch, "_drain_waiter _ttl failure"),
         (
             TransactionManager,
-            "_transaction_waiter _sequence_numbers is_fatal_error fatal_error increment_sequence_number",
+            (
+                "_transaction_waiter _sequence_numbers _txn_partitions _txn_consumer_group"
+                " is_fatal_error is_empty_transaction fatal_error error_transaction increment_sequence_number"
+            ),
         ),
         (AIOKafkaConsumer, "_coordinator _subscription getmany seek commit highwater end_offsets beginning_offsets"),
         (GroupCoordinator, "generation request_rejoin fetch_committed_offsets check_errors _coordination_task"),
@@ -89,6 +92,10 @@ async def test_a_producer_on_a_client_of_others() -> None:
                 value = getattr(value, name)
             assert value in (client, client.cluster)
         assert set(vars(producer)) - set(theirs) == {"_sending"}
+        managers = places_of(producer, (TransactionManager,))
+        assert managers == {"_txn_manager", "_sender._txn_manager", "_message_accumulator._txn_manager"}
+        assert {type(producer._txn_manager), type(producer._sender._txn_manager)} == {Transactions}
+        assert producer._message_accumulator._txn_manager is producer._sender._txn_manager is producer._txn_manager
         theirs["_sender"]._message_accumulator._closed = True
     finally:
         producer._closed = True
@@ -126,6 +133,8 @@ def test_refusals_are_final() -> None:
     can = inspect.getsource(SendProduceReqHandler._can_retry)
     assert "self._sender._txn_manager is None and batch.expired()" in can
     assert "return error.retriable" in can
+    drained = inspect.getsource(MessageAccumulator.drain_by_nodes)
+    assert drained.count("expired()") == 1  # of a batch of a partition that nobody leads: `_never_give_up`
 
 
 def test_positions_pass_markers() -> None:

@@ -193,7 +193,7 @@ def test_positions_of_a_group(log: KafkaLog, topic: str) -> None:
     log.clients.admin().alter_group_offsets(group, {TopicPartition(topic, 1): OffsetAndMetadata(7, "", -1)})
     assert (log.position(group, topic, 0), log.position(group, topic, 1)) == (None, 7)
     assert log.positions(group) == {(topic, 1): 7}
-    assert log.ends()[topic, 0] == 0
+    assert log.ends([topic])[topic, 0] == 0
 
 
 def test_exclusive_appends_do_not_overlap(log: KafkaLog, topic: str) -> None:

@@ -127,8 +127,9 @@ def test_in_use_is_refused(file: Settings, kafka: Settings) -> None:
     for app in ("", "-alerts"):
         with kafka_log(kafka) as log:
             member = log.clients.member(group_of(kafka) + app, kafka.topic(SIGNALS))
-            until = time.monotonic() + 20
-            while not member.assignment() and time.monotonic() < until:
+            until = time.monotonic() + 40
+            while not member.assignment():
+                assert time.monotonic() < until, "it never became a member"
                 member.poll(timeout_ms=100)
             for ways in ((file, kafka), (kafka, file)):
                 with pytest.raises(WorkerRunning, match="workers run there: tierline"):

@@ -108,6 +108,16 @@ async def test_no_lag_stays_behind_markers(rig: KafkaRig, kafka_cluster: Cluster
     assert [record.value for batch in again.batches for record in batch.records] == [b"5"]
 
 
+async def test_a_partition_that_goes_while_its_position_is_on_the_way(rig: KafkaRig) -> None:
+    """It is the next owner's to commit; here nothing is committed, and the worker goes on."""
+    async with running(rig, batch_app(rig, Copy(rig))) as app:
+        await until(app.consumer.assignment)
+        assert not await app.consumer._commit({TP(rig.name("in"), 7): 5})
+        rig.append(numbered("in", 0, 3))
+        await all_copied(rig, 3, 0)
+    assert rig.position("group", "in", 0) == 3
+
+
 async def test_nobody_else_is_held_up(rig: KafkaRig) -> None:
     """While the agent is stuck with one partition the other goes on, and what waits is not taken into memory."""
     large = b"x" * 100_000

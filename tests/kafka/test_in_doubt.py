@@ -1,0 +1,212 @@
+"""Failures after which the brokers may have more of a transaction than the worker was told: it is all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import RequestTimedOutError
+from aiokafka.protocol.produce import ProduceRequest
+from faust.types import TP
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ResourcePattern,
+    ResourcePatternFilter,
+    ResourceType,
+)
+
+from ops.kafka.security import USER
+from stream.settings import load_settings
+from stream.transports.errors import LogError, LogRefused
+from stream.transports.kafka_connection import Connection
+from stream.transports.kafka_writer import PartitionWriter
+from stream.transports.records import Append
+from tests.kafka.cluster import Cluster, needed
+from tests.kafka.places import until
+from tests.transports.rig_kafka import KafkaRig
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(90)]
+
+
+def rig_on(server: str) -> KafkaRig:
+    """Topics `in` and `out`."""
+    rig = KafkaRig(server)
+    rig.create("in", 1)
+    rig.create("out", 2)
+    return rig
+
+
+@asynccontextmanager
+async def writer(rig: KafkaRig, connection: Connection) -> AsyncIterator[tuple[PartitionWriter, AIOKafkaClient]]:
+    """The writer of `in`, from the take-over on."""
+    client = AIOKafkaClient(**connection.aiokafka())
+    await client.bootstrap()
+    made = PartitionWriter(client, rig.name("group"), TP(rig.name("in"), 0))
+    try:
+        await made.start()
+        yield made, client
+    finally:
+        await made.stop()
+        await client.close()
+
+
+def effects(rig: KafkaRig, value: bytes) -> list[Append]:
+    """A record in each partition of `out`."""
+    return [Append(rig.name("out"), partition, b"k", value) for partition in (0, 1)]
+
+
+async def shows(rig: KafkaRig, values: list[bytes]) -> None:
+    """Each partition of `out` has just that, once all transactions are decided."""
+    for partition in (0, 1):
+        await asyncio.to_thread(until, lambda at=partition: len(rig.read("out", at)) >= len(values), 10)
+        assert [record.value for record in rig.read("out", partition)] == values
+
+
+async def test_an_answer_is_lost_and_then_no_broker_leads(
+    kafka_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker stores a batch and dies before it says so; while it is away its partitions have no leader.
+
+    The batch is in the log: written again as another one it would be taken for a repeat, and then taken back.
+    """
+    rig = rig_on(kafka_cluster.bootstrap)
+    async with writer(rig, Connection((rig.server,))) as (made, client):
+        await made.write(effects(rig, b"a"), 1)
+        batches = made._producer._message_accumulator
+        batches._batch_ttl = 0.1  # of 15 s
+        send, leader = client.send, client.cluster.leader_for_partition
+        away = asyncio.Event()
+
+        async def answer_lost(node: int, request: Any, **options: Any) -> Any:
+            answer = await send(node, request, **options)
+            if isinstance(request, ProduceRequest) and not away.is_set():
+                away.set()
+                asyncio.get_running_loop().call_later(1, monkeypatch.undo)  # it is back
+                await asyncio.sleep(0.2)
+                raise RequestTimedOutError
+            return answer
+
+        monkeypatch.setattr(client, "send", answer_lost)
+        monkeypatch.setattr(client.cluster, "leader_for_partition", lambda tp: -1 if away.is_set() else leader(tp))
+        for _ in range(5):
+            try:
+                await made.write(effects(rig, b"b"), 2)
+                break
+            except LogError:
+                await asyncio.sleep(0.5)
+        assert away.is_set()
+        await made.write(effects(rig, b"c"), 3)
+    await shows(rig, [b"a", b"b", b"c"])
+    rig.close()
+
+
+async def test_a_batch_that_was_never_sent_is_given_up(kafka_cluster: Cluster) -> None:
+    """Where a partition has no leader for long, the error says so, and once it has one the same is written once."""
+    rig = rig_on(kafka_cluster.bootstrap)
+    async with writer(rig, Connection((rig.server,))) as (made, client):
+        await made.write(effects(rig, b"a"), 1)
+        made._producer._message_accumulator._batch_ttl = 0.1
+        leader = client.cluster.leader_for_partition
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(client.cluster, "leader_for_partition", lambda tp: -1 if tp.partition else leader(tp))
+            for _ in range(3):
+                with pytest.raises(LogError, match="LeaderNotAvailable"):
+                    await made.write(effects(rig, b"b"), 2)
+        await made.write(effects(rig, b"b"), 2)
+    await shows(rig, [b"a", b"b"])
+    rig.close()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A broker that allows users nothing but what it is told, and us, who give no name, everything."""
+    needed()
+    settings = {
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+    }
+    cluster = Cluster(tmp_path_factory.mktemp("kafka-rights"), security="plain", settings=settings)
+    try:
+        yield cluster.start()
+    finally:
+        cluster.discard()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lacking", ["group", "topic"])
+async def test_a_right_is_taken_away_for_a_while(guarded: Cluster, lacking: str) -> None:
+    """What had been sent of a batch by then is taken back: once the right is given again, everything is there once."""
+    rig = rig_on(guarded.address("open"))
+    rig.create("more", 1)
+    admin = rig.log.clients.admin()
+    kinds = {
+        "group": (ResourceType.GROUP, "group", ACLOperation.READ),
+        "topic": (ResourceType.TOPIC, "more", ACLOperation.WRITE),
+    }
+    rights = [
+        (ResourceType.TOPIC, "in", ACLOperation.READ),
+        (ResourceType.TOPIC, "out", ACLOperation.WRITE),
+        (ResourceType.TRANSACTIONAL_ID, "group", ACLOperation.WRITE),
+        *kinds.values(),
+    ]
+
+    def grant(*wanted: tuple[Any, str, Any]) -> None:
+        made = [
+            ACL(
+                f"User:{USER}",
+                "*",
+                right,
+                ACLPermissionType.ALLOW,
+                ResourcePattern(kind, rig.name(name), ACLResourcePatternType.PREFIXED),
+            )
+            for kind, name, right in wanted
+        ]
+        assert admin.create_acls(made)["failed"] == []
+
+    def revoke(kind: Any, name: str, right: Any) -> None:
+        pattern = ResourcePatternFilter(kind, rig.name(name), ACLResourcePatternType.PREFIXED)
+        admin.delete_acls([ACLFilter(f"User:{USER}", "*", right, ACLPermissionType.ALLOW, pattern)])
+
+    async def write(value: bytes, position: int) -> bool:
+        try:
+            await made.write(effects(rig, value) + [Append(rig.name("more"), 0, b"k", value)] * more, position)
+        except LogRefused:
+            return False
+        return True
+
+    async def until_written(value: bytes) -> None:
+        for _ in range(100):
+            if await write(value, 2):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{value!r} was refused all the while")
+
+    more = 1
+    grant(*rights)
+    settings = load_settings(guarded.environment("plain"))
+    async with writer(rig, Connection.of(settings)) as (made, _):
+        await until_written(b"a")
+        before = len(rig.read("out", 0))
+        revoke(*kinds[lacking])
+        refusals = 0
+        for _ in range(100):
+            refusals += not await write(b"b", 2)
+            if refusals == 3:
+                break
+            await asyncio.sleep(0.1)
+        assert refusals == 3
+        written = len(rig.read("out", 0))  # some, before the broker had heard of it
+        grant(kinds[lacking])
+        await until_written(b"c")
+    found = [record.value for record in rig.read("out", 0)]
+    assert found == [b"a"] * before + [b"b"] * (written - before) + [b"c"]
+    assert len(found) == len(rig.read("out", 1)) == len(rig.read("more", 0))
+    rig.close()
