@@ -12,11 +12,13 @@ import random
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from faust.types import TP
 
 from schemas.topics import ALERT_QUEUE, ALERT_STATE, TIER_CHANGES
+from stream.agents.durably import RETRY, Durably
 from stream.delivery.counting import count, gauge, gauge_lag
 from stream.delivery.documents import alert_of
 from stream.delivery.facts import facts_in
@@ -28,7 +30,7 @@ from stream.delivery.work import Desk, Work, changes_of, gather
 from stream.metrics import Metrics
 from stream.settings import Settings
 from stream.topology import connect
-from stream.transports.batching import Batch, CommitsBatches, StaleBatch
+from stream.transports.batching import Batch, CommitsBatches
 from stream.transports.errors import LogError
 from stream.transports.log import EmbeddedLog
 from stream.transports.rows import RowStore
@@ -42,8 +44,6 @@ log = logging.getLogger("tierline")
 
 BEAT = 0.25
 """Seconds between two looks at what is due."""
-RETRY = 1.0
-"""Seconds before a failed write is tried again."""
 RELOAD = 2.0
 """Seconds between two looks at the routes file."""
 EACH, MOST = 4, 64
@@ -61,6 +61,7 @@ class AlertWorker:
         self.metrics = metrics
         self.file = routes
         self.health = Health()
+        self._durably = Durably(app, metrics, self.health)
         self.store: RowStore
         self._desk: Desk | None = None
         self._owned = False
@@ -115,7 +116,8 @@ class AlertWorker:
                 live = {change.account for change in changes if not change.importing}
                 facts = await self._facts_of(live) if live else {}
                 work = gather(changes, facts, self.loaded.routes, self.settings, _now())
-                if await self._durable(lambda b=batch, w=work: self._transport.commit_batch(w.appends, b)) is not None:  # type: ignore[misc]
+                write = partial(self._transport.commit_batch, work.appends, batch)
+                if await self._durably.write(write) is not None:
                     count(self.metrics, work, _now())
                 self._timed("alerts-gather", began, len(batch))
 
@@ -128,7 +130,7 @@ class AlertWorker:
                     continue  # it comes again, here or elsewhere
                 began = time.perf_counter()
                 work = desk.process(batch.records, self.loaded.routes, _now())
-                await self._keep(desk, work, lambda b=batch, w=work: self._transport.commit_batch(w.appends, b))  # type: ignore[misc]
+                await self._keep(desk, work, partial(self._transport.commit_batch, work.appends, batch))
                 self._timed("alerts-decide", began, len(batch))
             self._wake.set()
 
@@ -138,7 +140,7 @@ class AlertWorker:
                 async with self._asking:
                     return await asyncio.to_thread(self._facts.of, accounts)
             except LogError as error:
-                self._trouble(error)
+                self._durably.troubled(error)
                 await asyncio.sleep(RETRY)
 
     # Dispatch
@@ -248,7 +250,7 @@ class AlertWorker:
 
     async def _keep(self, desk: Desk, work: Work, write: Callable[[], Awaitable[Sequence[int]]]) -> bool:
         """Write a work and take it into the rows. False: the queue is somebody else's by now."""
-        offsets = await self._durable(write)
+        offsets = await self._durably.write(write)
         if offsets is None:
             desk.forget()
             return False
@@ -258,27 +260,6 @@ class AlertWorker:
         desk.committed()
         count(self.metrics, work, _now())
         return True
-
-    async def _durable(self, write: Callable[[], Awaitable[Sequence[int]]]) -> Sequence[int] | None:
-        """Write until it is durable; the offsets. None: it is not ours to write any more, or we stop."""
-        while True:
-            try:
-                offsets = await write()
-            except StaleBatch:
-                return None
-            except LogError as error:
-                self._trouble(error)
-                if self.app.should_stop:
-                    return None
-                await asyncio.sleep(RETRY)
-            else:
-                self.health.trouble = None
-                return offsets
-
-    def _trouble(self, error: LogError) -> None:
-        self.metrics.retries.inc()
-        self.health.trouble = str(error)
-        log.error("%s", error)
 
     # Measuring
 
