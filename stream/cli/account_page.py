@@ -96,17 +96,24 @@ def _lines(out: Console, standing: dict[str, Any]) -> None:
         return
     _heading(out, "What gives points")
     group = ["group"] * (out.width >= ROOMY)
-    made = table("points", "of", "change", "criterion", *group, "evidence", right=RIGHT, fold=("evidence",))
+    change = ["change"] * any(map(_change, standing["contributions"]))
+    made = table("points", "of", *change, "criterion", *group, "evidence", right=RIGHT, fold=("evidence",))
     for line in sorted(standing["contributions"], key=lambda one: -abs(one["points"])):
         made.add_row(
             points(line["points"]),
             "" if line["of"] is None else points(line["of"]),
-            points(line["change"], signed=True) if line["change"] else "",
+            *(_change(line) for _ in change),
             cell(line["criterion"]),
             *(cell(line[name], "dim") for name in group),
             cell(", ".join(line["evidence"]), "dim"),
         )
     _indented(out, made)
+
+
+def _change(line: dict[str, Any]) -> str:
+    """Empty where there is none to be seen."""
+    told = points(line["change"], signed=True)
+    return "" if told == "0" else told
 
 
 def _gaps(out: Console, standing: dict[str, Any]) -> None:

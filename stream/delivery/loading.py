@@ -39,6 +39,12 @@ class LoadedRoutes:
     labels: Mapping[str, str] = field(default_factory=dict)
     """How people call profiles and criteria."""
 
+    @property
+    def told(self) -> str:
+        """The file and how much is in it, such as ``alerts.yaml: 3 routes, 1 channel``."""
+        counts = {"route": len(self.routes.routes), "channel": len(self.channels)}
+        return f"{self.path}: " + ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items())
+
 
 class RoutesFile:
     """A routes file that may change while it is in force."""

@@ -86,6 +86,7 @@ class AlertWorker:
         """Before anything is consumed: alerting begins with its first start, not with the history. Raises LogError."""
         if isinstance(self._log, EmbeddedLog):
             await asyncio.to_thread(self._begin_here, self._log)
+        log.info("alerts by %s", self.loaded.told)
 
     def _begin_here(self, opened: EmbeddedLog) -> None:
         topic, group = self.settings.topic(TIER_CHANGES), self.app.conf.id

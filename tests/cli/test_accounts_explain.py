@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from schemas.accounts import ProfileStanding
@@ -110,6 +112,34 @@ def test_an_account_is_explained_by_any_name(spelling: str) -> None:
         "test/e-2",
     ):
         assert part in ran.out, part
+
+
+def test_what_changed_has_a_column_where_something_did(filled: Settings) -> None:
+    """No empty column: only where a contribution changed, by as much as can be seen, is it told by how much."""
+
+    def head() -> list[str]:
+        lines = tierline("explain", "acme.com").out.splitlines()
+        return lines[lines.index("What gives points") + 1].split()
+
+    assert head() == ["points", "of", "criterion", "group", "evidence"]
+    _changed(filled, "acme.com", "money", 0.001)
+    assert "change" not in head()
+    _changed(filled, "acme.com", "money", -2.5)
+    assert head() == ["points", "of", "change", "criterion", "group", "evidence"]
+    shown = tierline("explain", "acme.com").out
+    assert "10  10    -2.5  money       timing  test/e-3\n" in shown
+    assert "30  30          size        fit     test/e-1\n" in shown
+
+
+def _changed(settings: Settings, account: str, criterion: str, change: float) -> None:
+    """Publish the account's score again, with one contribution changed by so much."""
+    topic = settings.topic("account-scores")
+    with open_log(settings) as log:
+        (record,) = (one for one in log.scan_latest(topic) if one.key == account.encode())
+        document = json.loads(record.value or b"")
+        for line in document["data"]["profiles"]["crm"]["contributions"]:
+            line["change"] = change if line["criterion"] == criterion else 0.0
+        log.append([Append(topic, record.partition, record.key, json.dumps(document).encode())])
 
 
 @both_logs

@@ -185,6 +185,20 @@ def test_alerting_begins_with_its_first_start(alerting: Callable[..., Installati
     assert [one["account"] for one in said(installation, "decided")] == ["after.com"]
 
 
+def test_a_start_says_once_by_what_it_alerts(alerting: Callable[..., Installation]) -> None:
+    """One line names the routes file and how much is in it; where there is none, nothing is said of alerts."""
+    installation = alerting(ROUTES)
+    installation.start()
+    assert installation.stop() == 0
+    told = f"alerts by {installation.settings.routes}: 1 route, 2 channels\n"
+    said_so = installation.output.read_text()
+    assert said_so.count(told) == 1
+    installation.settings = installation.settings.model_copy(update={"routes": None})
+    installation.start()
+    assert installation.stop() == 0
+    assert "alert" not in installation.output.read_text().removeprefix(said_so)
+
+
 @pytest.mark.slow
 def test_alerting_in_a_process_of_its_own(alerting: Callable[..., Installation], sink: Sink) -> None:
     """Beside a worker that knows of no routes, `tierline alerts run` on the same file alerts."""

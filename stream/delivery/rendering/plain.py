@@ -18,7 +18,7 @@ def change_line(change: Mapping[str, Any]) -> str:
     moved = f"{change['from_tier']} → {change['to_tier']}" if change["from_tier"] else f"{change['to_tier']}"
     if change["direction"] == "merged":
         moved = "merged"
-    return f"{change['name']}: {moved}, {change['previous']} → {change['score']}. {change['why']}"
+    return f"{change['name']}: {moved}, {_score(change, 'at ')}. {change['why']}"
 
 
 def forecast(view: Mapping[str, Any]) -> str | None:
@@ -29,11 +29,18 @@ def forecast(view: Mapping[str, Any]) -> str | None:
     return f"{view['to_tier']} until {view['until']}{span} if nothing else happens, then {view['next_tier']}"
 
 
+def _score(view: Mapping[str, Any], still: str = "") -> str:
+    """From what to what, as rounded; one number after `still` where that is the same."""
+    if view["previous"] == view["score"]:
+        return f"{still}{view['score']}"
+    return f"{view['previous']} → {view['score']}"
+
+
 def _single(view: Mapping[str, Any]) -> list[str]:
     lines = [f"{view['why']}" + (f", {view['day']}" if view["day"] else "") + "."]
     moved = f"{view['from_tier']} → {view['to_tier']}" if view["from_tier"] else f"first tier: {view['to_tier']}"
     if view["direction"] != "merged":
-        lines.append(f"Score {view['previous']} → {view['score']}, {moved}.")
+        lines.append(f"Score {_score(view)}, {moved}.")
     if view["reasons"]:
         lines.append("Out because of: " + "; ".join(view["reasons"]) + ".")
     told = forecast(view)

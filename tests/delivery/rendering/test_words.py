@@ -11,11 +11,12 @@ import pytest
 from stream.delivery.message import Alert
 from stream.delivery.rendering.email import EmailLayout
 from stream.delivery.rendering.inbox import InboxLayout
+from stream.delivery.rendering.plain import change_line, plain_parts
 from stream.delivery.rendering.render import Renderer
 from stream.delivery.rendering.sample import sample_changes, samples
 from stream.delivery.rendering.slack import SlackLayout
 from stream.delivery.rendering.teams import TeamsLayout
-from stream.delivery.rendering.view import view_of
+from stream.delivery.rendering.view import change_view, view_of
 from stream.delivery.rendering.words import number, signed
 
 
@@ -57,6 +58,20 @@ def test_everything_a_rep_asks() -> None:
 def test_headlines(name: str, headline: str) -> None:
     """The first line says what happened to whom."""
     assert view_of(samples()[name], {})["headline"] == headline
+
+
+def test_a_score_that_is_the_same_is_said_once() -> None:
+    """Where nothing but the tier changed, as numbers are rounded, no form says `30 → 30`."""
+    alerts = [alert(previous_score=was, score=30.01) for was in (29.9, 29.98)]
+    moved, still = (change_view(one.changes[0], one, {}) for one in alerts)
+    assert ", 29.9 → 30. " in change_line(moved)
+    assert ", at 30. " in change_line(still)
+    assert any(line.startswith("Score 29.9 → 30, ") for line in plain_parts({**moved, "kind": "single"})["body"])
+    assert any(line.startswith("Score 30, ") for line in plain_parts({**still, "kind": "single"})["body"])
+    for layout in (InboxLayout(), SlackLayout(), TeamsLayout(), EmailLayout()):
+        said = json.dumps(Renderer(layout).render(alerts[1]).body, ensure_ascii=False)
+        assert "30" in said
+        assert "30 →" not in said, said
 
 
 @pytest.mark.parametrize(
