@@ -54,9 +54,8 @@ soak: $(COMPILED) ## properties with many more examples, and hundreds of kills
 	TIERLINE_SOAK=1 KILLS=300 ROUNDS=50000 $(BIN)/python -m pytest -n 2 tests/scoring tests/worker/test_kill.py \
 	  tests/delivery/test_histories.py tests/delivery/test_kill.py --timeout 7200
 
-bench: $(COMPILED) ## a step in microseconds and in multiples of reading its JSON, bytes of a state
-	$(BIN)/python ops/bench/step.py
-	$(BIN)/python ops/bench/multiples.py
+bench: $(COMPILED) ## decode, step, crossing, encode, in multiples of reading JSON; ARGS="--fast", ARGS="--write"
+	@$(BIN)/python -m ops.bench.micro $(ARGS)
 
 chaos: $(COMPILED) ## on Kafka: hundreds of kills of workers and brokers, lost disks; 40 minutes, then the figures
 	CHAOS=1 KILLS=$(or $(KILLS),40) KAFKA_TESTS=required timeout 5400 $(BIN)/python -m pytest -n 2 --dist worksteal \

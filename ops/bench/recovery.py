@@ -33,7 +33,7 @@ from aiokafka import AIOKafkaProducer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ops.bench.step import FACTS, PROFILE
+from ops.bench.typical import FACTS, PROFILE
 from ops.kafka.cluster import Cluster
 from schemas.times import format_time
 from stream.agents.shard import Shard
