@@ -280,7 +280,9 @@ def _nested(state: AccountState) -> dict[str, Any]:
 
 
 def _rounded(value: float) -> float:
-    return round(value, 6) + 0.0  # no negative zero
+    if value % 1.0 == 0.0:  # most points are whole, and rounding goes by way of text
+        return value + 0.0  # no negative zero
+    return round(value, 6) + 0.0
 
 
 def _time(moment: int | None) -> str | None:

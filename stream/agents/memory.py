@@ -134,48 +134,52 @@ class Counted:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._tiers: Counter[tuple[str, str]] = Counter()
+        self._moves: Counter[tuple[str, str]] = Counter()
         self._accounts = 0
         self._bytes = 0
         self._new = self._grown = 0
-        """Accounts and bytes that the gauges do not know of yet."""
+        """Accounts and bytes, as moves by tier, that the gauges do not know of yet: to tell each would take longer."""
 
     def load(self, memory: ShardMemory) -> None:
         """Count what was read back."""
         for (profile, tier), count in memory.tiers.items():
             self._tier(profile, tier, count)
+        self._tell_moves()
         self._grow(len(memory.names), memory.sizes)
 
     def clear(self) -> None:
         """Take everything counted back."""
         for (profile, tier), count in list(self._tiers.items()):
             self._tier(profile, tier, -count)
+        self._tell_moves()
         self._grow(-self._accounts, -self._bytes)
 
     def moved(self, account: Account) -> None:
         """An account changed: count it in the tiers it is in now."""
-        places = account.state.places
-        if len(places) != len(account.tiers) or any(account.tiers.get(n) != place.tier for n, place in places.items()):
-            tiers = {name: place.tier for name, place in places.items()}
-            for profile, tier in account.tiers.items():
-                if tier is not None:
-                    self._tier(profile, tier, -1)
-            for profile, tier in tiers.items():
-                if tier is not None:
-                    self._tier(profile, tier, 1)
-            account.tiers = tiers
+        tiers = account.state.tiers()
+        if tiers == account.tiers:
+            return
+        for profile, tier in account.tiers.items():
+            if tier is not None:
+                self._tier(profile, tier, -1)
+        for profile, tier in tiers.items():
+            if tier is not None:
+                self._tier(profile, tier, 1)
+        account.tiers = tiers
 
-    def stored(self, key: bytes, before: bytes | None, value: bytes | None) -> None:
-        """A row was stored in place of another; the gauges are told with the work."""
+    def stored(self, key: bytes, before: int | None, value: bytes | None) -> None:
+        """A row was stored in place of another, which had so many bytes; the gauges are told with the work."""
         if key.startswith(b"\x00"):
             return
         self._grown += 0 if value is None else len(key) + len(value)
-        self._grown -= 0 if before is None else len(key) + len(before)
+        self._grown -= 0 if before is None else len(key) + before
         if before is None and value is not None and is_account(key):
             self._new += 1
 
     def work(self, work: Work, now: int) -> None:
         """Count a work that is durable."""
         metrics = self._metrics
+        self._tell_moves()
         self._grow(self._new, self._grown)
         self._new = self._grown = 0
         for (type_, outcome), count in work.outcomes.items():
@@ -197,7 +201,12 @@ class Counted:
 
     def _tier(self, profile: str, tier: str, by: int) -> None:
         self._tiers[profile, tier] += by
-        self._metrics.accounts.labels(profile, tier).inc(by)
+        self._moves[profile, tier] += by
+
+    def _tell_moves(self) -> None:
+        for (profile, tier), by in self._moves.items():
+            self._metrics.accounts.labels(profile, tier).inc(by)
+        self._moves.clear()
 
     def _grow(self, accounts: int, size: int) -> None:
         self._accounts += accounts

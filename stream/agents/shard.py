@@ -120,7 +120,8 @@ class Shard:
 
         Raises LogFull where they are on a disk that is full: then nothing has changed, and it may be called again.
         """
-        before = {key: self._stored.get(key) for key in work.stored}
+        sizes = self._stored.size
+        before = {key: sizes(key) for key in work.stored}
         self._stored.write(work.stored, end)
         for key, value in work.stored.items():
             self._counted.stored(key, before[key], value)

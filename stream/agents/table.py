@@ -107,7 +107,7 @@ class AccountTable:
         state = AccountState.from_stored(header, chunks, self._timeline.at(header["epoch"]))
         state.build()
         account = Account(state, header)
-        account.tiers = {place.profile.name: place.tier for place in state.places.values()}
+        account.tiers = state.tiers()
         return account
 
 

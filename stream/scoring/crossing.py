@@ -69,10 +69,11 @@ def still(place: Place, now: int, values: list[float]) -> bool:
 
 def next_drift(place: Place, now: int, by: float) -> int | None:
     """The first moment after ``now`` at which time alone has moved the score by ``by`` points; ``None``: never."""
-    search = _Search(place, now)
-    score = search.score(now)
-    if place.steady(now) and score - place.profile.low < by - TOLERANCE:
-        return None  # what can only fall is at the bottom before that
+    values = place.values(now)
+    score = place.profile.total(values)[0]
+    if place.steady(now) and score - place.lasting() < by - TOLERANCE:
+        return None  # what can only fall has nothing left before that
+    search = _Search(place, now, values, score)
 
     def may(first: int, last: int, search: _Search) -> bool:
         least, most = search.bounds(first, last)
@@ -93,11 +94,12 @@ def tier_at(place: Place, now: int, search: _Search | None = None) -> str:
 class _Search:
     """What moves in one place from a moment on. A span is ``(first, last]``: ``first`` has been looked at before."""
 
-    def __init__(self, place: Place, now: int, values: list[float] | None = None) -> None:
+    def __init__(self, place: Place, now: int, values: list[float], score: float | None = None) -> None:
+        """``values``: the place's ``now``; ``score``: what they add up to, where that is known."""
         self.place = place
-        self._values = place.values(now) if values is None else values.copy()
-        self._moment: int | None = None
-        self._score = 0.0
+        self._values = values.copy()
+        self._moment = None if score is None else now
+        self._score = score or 0.0
         self._low = self._values.copy()
         self._high = self._values.copy()
         books = place.books.items()

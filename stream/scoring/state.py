@@ -101,6 +101,10 @@ class AccountState:
             self._values = {name: fact.value for name, fact in self.facts.items() if fact.value is not None}
         return self._values
 
+    def tiers(self) -> dict[str, str | None]:
+        """The tier by profile; None where it has none yet."""
+        return {name: place.tier for name, place in self.places.items()}
+
     def tell(self, name: str, value: Any, key: Key) -> bool:
         """Take a fact, unless a newer one is known. Tells whether what is known changed."""
         known = self.facts.get(name)

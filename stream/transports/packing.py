@@ -14,6 +14,7 @@ from zstandard import (
     ZstdCompressionDict,
     ZstdCompressor,
     ZstdDecompressor,
+    frame_content_size,
 )
 
 SAMPLE = 16_384
@@ -49,6 +50,11 @@ class Packing:
             return kept
         with self._one:
             return self._unpack.decompress(kept)
+
+    @staticmethod
+    def size(kept: bytes) -> int:
+        """How many bytes the row has: it need not be unpacked for that."""
+        return frame_content_size(kept) if kept.startswith(_MAGIC) else len(kept)
 
     def _packed(self, row: bytes) -> bytes:
         if len(row) < SMALL:

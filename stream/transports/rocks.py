@@ -101,6 +101,11 @@ class RocksRows:
         except Exception as error:
             raise self._failed(error) from error
 
+    def size(self, key: bytes, /) -> int | None:
+        """See ``Rows``."""
+        found = self.get(key)
+        return None if found is None else len(found)
+
     def __getitem__(self, key: bytes) -> bytes:
         found = self.get(key)
         if found is None:

@@ -44,6 +44,10 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
     def items(self) -> Any: ...  # noqa: D102
 
+    def size(self, key: bytes, /) -> int | None:
+        """How many bytes a row has; None where there is none."""
+        ...
+
     def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
         """Takes in what is durable in the changelog (None: delete), which reaches up to ``end`` now."""
         ...
@@ -74,6 +78,11 @@ class MemoryRows:
         """See ``Rows``."""
         kept = self._kept.get(key)
         return None if kept is None else self._packing.unpack(kept)
+
+    def size(self, key: bytes) -> int | None:
+        """See ``Rows``."""
+        kept = self._kept.get(key)
+        return None if kept is None else self._packing.size(kept)
 
     def __getitem__(self, key: bytes) -> bytes:
         return self._packing.unpack(self._kept[key])

@@ -36,6 +36,8 @@ def test_any_row_comes_out_as_it_went_in(rows: list[bytes]) -> None:
     kept.write({b"%d" % number: row for number, row in enumerate(rows)}, 1)
     assert list(kept.items()) == [(b"%d" % number, row) for number, row in enumerate(rows)]
     assert all(kept[b"%d" % number] == row for number, row in enumerate(rows))
+    assert all(kept.size(b"%d" % number) == len(row) for number, row in enumerate(rows))
+    assert kept.size(b"none") is None
 
 
 def test_rows_that_are_alike_are_less_than_half_as_large() -> None:

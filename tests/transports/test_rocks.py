@@ -35,6 +35,7 @@ def test_what_was_written_is_there(kept: Path) -> None:
     rows.write({b"k00000": None, b"new": b"1"}, 6)
     assert dict(rows.items()) == {**{key: value for key, value in ROWS.items() if key != b"k00000"}, b"new": b"1"}
     assert (b"k00000" in rows, b"new" in rows, len(rows)) == (False, True, len(ROWS))
+    assert (rows.size(b"k00000"), rows.size(b"new")) == (None, 1)
     rows.close()
 
 

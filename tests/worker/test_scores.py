@@ -94,7 +94,8 @@ def test_scores_come_with_changes_seldom_otherwise_and_survive_kills(
     for number in range(30):
         send(installation, event(f"r{number}", "reader.com", "content_consumption", {"topic": "crm"}))
         if number == 15:
-            send(installation, funding("d", "drifting.com"), event("bad", "reader.com", "gossip", {}))
+            raised = funding("d", "drifting.com")
+            send(installation, raised, event("bad", "reader.com", "gossip", {}))
         time.sleep(0.07)
     installation.drain()
 
@@ -111,9 +112,9 @@ def test_scores_come_with_changes_seldom_otherwise_and_survive_kills(
     drifts = told.of("drifting.com")[:4]
     assert changed.of("drifting.com") == []
     scores = [one["data"]["profiles"]["quick"]["score"] for _, one in drifts]
-    assert 18 < scores[0] <= 20
-    assert scores == pytest.approx([scores[0] - 5 * number for number in range(len(scores))], abs=0.02)
     moments = [parse_time(one["time"]) for _, one in drifts]
+    assert scores[0] == pytest.approx(20 - (moments[0] - parse_time(raised["time"])) / 200, abs=0.02)
+    assert scores == pytest.approx([scores[0] - 5 * number for number in range(len(scores))], abs=0.02)
     assert [later - earlier for earlier, later in pairwise(moments)] == pytest.approx([1_000] * 3, abs=3)
     assert max(at - moment for (at, _), moment in zip(drifts[1:], moments[1:], strict=True)) < 1_000
 
