@@ -11,26 +11,39 @@ from schemas.faults import BadMember, UnknownType, quote, render
 from schemas.signals import DATA_MODELS
 
 
-def _fields_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any]]:
-    """A validator that gives members as dicts, without the cost of an instance; and the defaults that are not null."""
+def _dict_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any]]:
+    """A validator of what was told, as a dict and without the cost of an instance; and the defaults that are not null.
+
+    Known members come first, in the order of the model.
+    """
     schema: dict[str, Any] = model.__pydantic_core_schema__
     definitions = schema.get("definitions")
     while schema["type"] != "model-fields":
         schema = schema["schema"]
-    core: Any = schema
+    core: Any = core_schema.typed_dict_schema(
+        {name: _member(field["schema"]) for name, field in schema["fields"].items()},
+        extra_behavior="allow",
+        extras_schema=schema.get("extras_schema"),
+    )
     if definitions:
         core = core_schema.definitions_schema(core, definitions)
-    config = CoreConfig(strict=True, extra_fields_behavior="allow")
     defaults = {
         name: field.default
         for name, field in model.model_fields.items()
         if not field.is_required() and field.default is not None
     }
-    return SchemaValidator(core, config), defaults
+    return SchemaValidator(core, CoreConfig(strict=True)), defaults
 
 
-_VALIDATORS = {key: _fields_validator(model) for key, model in DATA_MODELS.items() if key[0] != "account_update"}
-_FACTS, _ = _fields_validator(Facts)
+def _member(schema: Any) -> Any:
+    if schema["type"] == "default":
+        return core_schema.typed_dict_field(schema["schema"], required=False)
+    return core_schema.typed_dict_field(schema)
+
+
+_VALIDATORS = {key: _dict_validator(model) for key, model in DATA_MODELS.items() if key[0] != "account_update"}
+_FACTS, _ = _dict_validator(Facts)
+_KNOWN = frozenset(Facts.model_fields)
 
 
 def validate_data(suffix: str, version: int, data: Any) -> dict[str, Any]:
@@ -46,15 +59,12 @@ def validate_data(suffix: str, version: int, data: Any) -> dict[str, Any]:
         raise unknown_type(suffix, version)
     validator, defaults = entry
     try:
-        members, extra, _ = validator.validate_python(data)
+        members: dict[str, Any] = validator.validate_python(data)
     except ValidationError as error:
         raise BadMember(render(error.errors(include_url=False), "data", "bad member")) from None
-    known: dict[str, Any] = members
     if None in members.values():
-        known = {name: value for name, value in members.items() if value is not None}
-    if defaults:
-        known = defaults | known
-    return known | extra if extra else known
+        members = {name: value for name, value in members.items() if value is not None}
+    return defaults | members if defaults else members
 
 
 def unknown_type(suffix: str, version: int) -> UnknownType:
@@ -80,13 +90,10 @@ def _account_update(data: Any) -> dict[str, Any]:
     try:
         if faults:
             raise ValidationError.from_exception_data("facts", faults)
-        members, extra, _ = _FACTS.validate_python(flat)
-        if extra:
+        members = _FACTS.validate_python(flat)
+        if extra := {name: value for name, value in members.items() if name not in _KNOWN}:
             check_names(extra)
     except ValidationError as error:
         raise BadMember(render(error.errors(include_url=False), "data.facts", "bad member")) from None
     # a null that was told makes the fact unknown again; one that was not told is silence
-    known = {name: members[name] for name in flat if name in members}
-    if extra:
-        known |= extra
-    return {**data, "facts": known}
+    return {**data, "facts": {name: members[name] for name in flat}}

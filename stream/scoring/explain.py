@@ -181,7 +181,8 @@ def sentence(
         faded = sorted(fading, key=lambda c: (-abs(c.change), c.criterion))
         why = "Time passed" + (f" ({', '.join(c.criterion for c in faded[:2])} faded)" if faded else "")
     to = f"{'out: ' + ', '.join(reasons)}" if tier == DISQUALIFIED else f"now {tier}"
-    text = f"{why}: {_points(previous)} → {_points(score)}, {to}."
+    before, after = _points(previous), _points(score)
+    text = f"{why}: {f'at {after}' if before == after else f'{before} → {after}'}, {to}."
     if direction == "requalified":
         text = text[:-1] + " (qualified again)."
     if next_at is not None and next_tier is not None:
