@@ -27,13 +27,16 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def contributions(
-    state: AccountState, place: Place, now: int, values: Sequence[float], before: Mapping[str, float]
+    state: AccountState, place: Place, now: int, values: Sequence[float], before: Mapping[str, float] | None
 ) -> list[Contribution]:
-    """Every criterion that gives points or changed. ``before``: points by criterion to compare with; absent is 0."""
+    """Every criterion that gives points or changed.
+
+    ``before``: points by criterion to compare with, where absent is 0; ``None``: nothing has changed.
+    """
     found = []
     for number, criterion in enumerate(place.profile.criteria):
         points = values[number]
-        change = points - before.get(criterion.id, 0.0)
+        change = 0.0 if before is None else points - before.get(criterion.id, 0.0)
         if abs(points) < UNSEEN and abs(change) < UNSEEN:
             continue
         evidence = _evidence(state, place, number, now)
@@ -41,23 +44,23 @@ def contributions(
     return found
 
 
-def gaps(state: AccountState, place: Place, now: int, values: Sequence[float]) -> list[Gap]:
+def gaps(place: Place, now: int, values: Sequence[float]) -> list[Gap]:
     """What is missing to the most each criterion can give, in the order of the profile."""
     found = []
     for number, criterion in enumerate(place.profile.criteria):
         most = criterion.most
         if most is None or most <= 0 or most - values[number] < NEGLIGIBLE:
             continue
-        why = _why(state, place, number, criterion, values[number], now)
+        why = _why(place, number, criterion, values[number], now)
         found.append(Gap(criterion.id, criterion.group, most - values[number], most, why))
     return found
 
 
 def _why(
-    state: AccountState, place: Place, number: int, criterion: Criterion, points: float, now: int
+    place: Place, number: int, criterion: Criterion, points: float, now: int
 ) -> Literal["unknown", "not met", "no signal", "faded", "below the cap"]:
     if criterion.when is not None:
-        return "unknown" if criterion.when(state.values) is None else "not met"
+        return "unknown" if place.verdicts[number] is None else "not met"
     book = place.books.get(number)
     begun = book is not None and bool(book.folded is not None or (book.times and book.times[0] <= now))
     if book is None or not begun:

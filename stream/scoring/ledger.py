@@ -126,6 +126,8 @@ class Ledger:
 
     def repeats(self, entry: Entry) -> list[Entry]:
         """The other tellings of the same event."""
+        if not self._events:
+            return []
         key = self._event(entry)
         return [other for other in self._events.get(key, ()) if other.repeat_of is entry] if key else []
 

@@ -29,7 +29,6 @@ class Place:
         "_base",
         "_calm",
         "_ceiling",
-        "_decided",
         "_gate_verdicts",
         "_latest",
         "_leap",
@@ -44,6 +43,7 @@ class Place:
         "sequence",
         "since",
         "tier",
+        "verdicts",
     )
 
     def __init__(self, profile: Profile) -> None:
@@ -62,7 +62,8 @@ class Place:
         """Whether ``due`` is the moment itself."""
         self.books: dict[int, Book] = {}
         self._base: list[float] = []
-        self._decided = 0
+        self.verdicts: list[bool | None] = []
+        """What facts say to each criterion that reads them; ``None`` where they do not say."""
         self._gate_verdicts: list[bool | None] = []
         self._shut_by_facts = False
         self._steady = True
@@ -103,13 +104,11 @@ class Place:
         ``facts``: known values by member.
         """
         criteria, was = self.profile.criteria, (self._base, self._gate_verdicts)
-        self._base, self._decided = [0.0] * len(criteria), 0
-        for number, criterion in enumerate(criteria):
-            verdict = criterion.when(facts) if criterion.when else False
-            if verdict is not None:
-                self._decided += 1
-            if verdict is True:
-                self._base[number] = criterion.points
+        self.verdicts = [criterion.when(facts) if criterion.when else False for criterion in criteria]
+        self._base = [
+            criterion.points if verdict is True else 0.0
+            for criterion, verdict in zip(criteria, self.verdicts, strict=True)
+        ]
         gates = self.profile.gates
         self._gate_verdicts = [gate.when(facts) if gate.when else None for gate in gates]
         self._shut_by_facts = any(
@@ -227,7 +226,8 @@ class Place:
     @property
     def coverage(self) -> float:
         """The share of all criteria that could be decided."""
-        return self._decided / len(self._base) if self._base else 1.0
+        count = len(self.verdicts)
+        return (count - self.verdicts.count(None)) / count if count else 1.0
 
     def gate_book(self, number: int) -> Book | None:
         """The book of a gate that reads signals."""

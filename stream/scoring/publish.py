@@ -109,8 +109,6 @@ def standing(state: AccountState, place: Place, now: int, before: dict[str, floa
     """The account in one profile as of ``now``, explained. ``before``: what ``change`` compares with (default: now)."""
     values = place.values(now)
     score, groups = place.profile.total(values)
-    if before is None:
-        before = dict(zip((line.id for line in place.profile.criteria), values, strict=True))
     if not place.exact and place.due is not None:
         _look_ahead(state, place)
     return Standing(
@@ -123,7 +121,7 @@ def standing(state: AccountState, place: Place, now: int, before: dict[str, floa
         since=place.since,
         sequence=place.sequence,
         contributions=explain.contributions(state, place, now, values, before),
-        gaps=explain.gaps(state, place, now, values),
+        gaps=explain.gaps(place, now, values),
         reasons=place.reasons(now),
         next_transition_at=place.due if place.exact else None,
         next_tier=crossing.tier_at(place, place.due) if place.exact and place.due is not None else None,
