@@ -123,11 +123,12 @@ def by_past(past: int, told: Callable[[str], None], measured: int) -> dict[str, 
     for done in range(1, past, 500):
         first.tell(names[:1] * min(500, past - done), *READ)
     told(f"{past:,} signals in the past of one account, and of {ALIKE - 1} that are made like it")
-    rows = MemoryRows()
+    rows, copies = MemoryRows(), dict[bytes, bytes | None]()
     for key, value in first.rows[0].items():
         for name in names if key.startswith(names[0].encode()) else names[:1]:
             told_name = names[0].encode(), name.encode()
-            rows[key.replace(*told_name)] = value.replace(*told_name)
+            copies[key.replace(*told_name)] = value.replace(*told_name)
+    rows.write(copies, 1)
     shards = first.taken_up(0, rows)
     shards.tell(names, *READ)  # read back from their rows
     rounds = max(1, measured // 5 // ALIKE)
