@@ -138,8 +138,16 @@ class Book:
         return self.times[bisect_right(self.times, now) :]
 
     @property
+    def asleep(self) -> bool:
+        """Whether it waits for a surge that has too few signals altogether: time alone will not change that."""
+        surge = self.rule.surge
+        return surge is not None and len(self.times) < surge.min_count
+
+    @property
     def ends(self) -> int:
         """The moment from which the value stays as it is."""
+        if self.asleep:
+            return 0
         newest = self.times[-1] if self.times else None
         if self.folded is not None and self.folded.last is not None:
             newest = self.folded.last if newest is None else max(newest, self.folded.last)
@@ -154,14 +162,14 @@ class Book:
     def only_falls(self) -> bool:
         """Whether time alone can only lessen the value, once all its signals have begun."""
         if self.rule.surge is not None or (self._down and not self._down.empty) or not self._falls:
-            return False
+            return self.asleep
         return self.folded is None or (self.folded.down is None and self.folded.half >= 0)
 
     @property
     def only_rises(self) -> bool:
         """Whether time alone can only raise the value, once all its signals have begun."""
         if self.rule.surge is not None or (self._up and not self._up.empty) or not self._falls:
-            return False
+            return self.asleep
         return self.folded is None or (self.folded.up is None and self.folded.half <= 0)
 
     def bend(self, first: int, last: int) -> int | None:

@@ -129,11 +129,16 @@ class Place:
         scales = self.profile.scales
         for number in self.profile.by_type.get(entry.type, ()):
             book = self.books.get(number) or self._open(number, folded)
+            slept = book.asleep
             gain = book.add(entry)
             if gain is not None:
                 matched = True
                 if book.rule.surge is not None and number < len(scales):
+                    if book.asleep:
+                        continue
                     leaps = True
+                    if slept:
+                        self._survey()
                 else:
                     lift += gain * scales[number] if number < len(scales) else inf
             elif not book.counted and book.folded is None:
@@ -240,6 +245,8 @@ class Place:
         for number, book in self.books.items():
             if number >= len(scales):
                 self._steady = self._calm = False
+            elif book.asleep:
+                continue
             elif book.rule.surge is not None:
                 self._steady = False
                 self._leap += abs(book.rule.points) * scales[number]
