@@ -11,10 +11,10 @@ from schemas.faults import BadMember, UnknownType, quote, render
 from schemas.signals import DATA_MODELS
 
 
-def _dict_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any]]:
-    """A validator of what was told, as a dict and without the cost of an instance; and the defaults that are not null.
+def _dict_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any], frozenset[str]]:
+    """A validator that gives what was told as a dict, without the cost of an instance.
 
-    Known members come first, in the order of the model.
+    With it the defaults that are not null, and the names of the members that are known.
     """
     schema: dict[str, Any] = model.__pydantic_core_schema__
     definitions = schema.get("definitions")
@@ -24,6 +24,7 @@ def _dict_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any]]:
         {name: _member(field["schema"]) for name, field in schema["fields"].items()},
         extra_behavior="allow",
         extras_schema=schema.get("extras_schema"),
+        config=CoreConfig(strict=True),
     )
     if definitions:
         core = core_schema.definitions_schema(core, definitions)
@@ -32,7 +33,7 @@ def _dict_validator(model: Any) -> tuple[SchemaValidator, dict[str, Any]]:
         for name, field in model.model_fields.items()
         if not field.is_required() and field.default is not None
     }
-    return SchemaValidator(core, CoreConfig(strict=True)), defaults
+    return SchemaValidator(core, CoreConfig(strict=True)), defaults, frozenset(model.model_fields)
 
 
 def _member(schema: Any) -> Any:
@@ -42,8 +43,7 @@ def _member(schema: Any) -> Any:
 
 
 _VALIDATORS = {key: _dict_validator(model) for key, model in DATA_MODELS.items() if key[0] != "account_update"}
-_FACTS, _ = _dict_validator(Facts)
-_KNOWN = frozenset(Facts.model_fields)
+_FACTS, _, _KNOWN = _dict_validator(Facts)
 
 
 def validate_data(suffix: str, version: int, data: Any) -> dict[str, Any]:
@@ -57,13 +57,13 @@ def validate_data(suffix: str, version: int, data: Any) -> dict[str, Any]:
         if (suffix, version) == ("account_update", 1):
             return _account_update(data)
         raise unknown_type(suffix, version)
-    validator, defaults = entry
+    validator, defaults, known = entry
     try:
         members: dict[str, Any] = validator.validate_python(data)
     except ValidationError as error:
         raise BadMember(render(error.errors(include_url=False), "data", "bad member")) from None
     if None in members.values():
-        members = {name: value for name, value in members.items() if value is not None}
+        members = {name: value for name, value in members.items() if value is not None or name not in known}
     return defaults | members if defaults else members
 
 

@@ -38,6 +38,7 @@ class Durably:
                 offsets = await self._patiently(write())
             except StaleBatch:
                 self._metrics.fenced.inc()
+                self._health.trouble = None  # the log has answered
                 return None
             except LogError as error:
                 self.troubled(error)
@@ -57,7 +58,12 @@ class Durably:
     async def _patiently(self, write: Awaitable[Sequence[int]]) -> Sequence[int]:
         """Wait for as long as it takes, and say so where that is long."""
         writing = asyncio.ensure_future(write)
-        done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
+        try:
+            done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
+        except asyncio.CancelledError:
+            writing.cancel()  # nobody would wait for it any more
+            writing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            raise
         if not done:
             self._health.trouble = f"the log has not taken a write for {PATIENCE:g} s"
             log.error("%s; waiting", self._health.trouble)

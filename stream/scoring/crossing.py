@@ -71,8 +71,8 @@ def next_drift(place: Place, now: int, by: float) -> int | None:
     """The first moment after ``now`` at which time alone has moved the score by ``by`` points; ``None``: never."""
     values = place.values(now)
     score = place.profile.total(values)[0]
-    if place.steady(now) and score - place.lasting() < by - TOLERANCE:
-        return None  # what can only fall has nothing left before that
+    if place.steady(now) and score - place.profile.total(place.values(LATEST))[0] < by - TOLERANCE:
+        return None  # what can only fall does not fall so far, ever
     search = _Search(place, now, values, score)
 
     def may(first: int, last: int, search: _Search) -> bool:

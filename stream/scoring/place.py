@@ -212,10 +212,6 @@ class Place:
                 values[number] = book.value(now)
         return values
 
-    def lasting(self) -> float:
-        """The score that facts alone give: what is left once all signals have faded."""
-        return self.profile.total(self._base)[0]
-
     def shut(self, now: int) -> bool:
         """Whether some gate disqualifies at ``now``."""
         if self._shut_by_facts:

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -55,6 +53,13 @@ class Transactions(TransactionManager):  # type: ignore[misc]  # aiokafka ships 
         self._txn_consumer_group = group
 
 
+class InDoubt(KafkaError):  # type: ignore[misc]
+    """A batch was given up that had been sent before: it may have been stored, the answer lost.
+
+    The next batch would have its sequence number, and be taken for a repeat of it. Only a new producer helps.
+    """
+
+
 class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no types
     """A producer on a client that it does not own."""
 
@@ -89,6 +94,11 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
             task.cancel()
             await asyncio.wait({task}, timeout=PARTING)
         ended = ProducerClosed()
+        for batches in self._message_accumulator._batches.values():
+            for batch in batches:
+                batch._drain_waiter.add_done_callback(_looked_at)
+                if batch.retry_count:  # it waits to be sent again; the client will want to take it out of there
+                    self._message_accumulator._pending_batches.add(batch)
         self._message_accumulator.fail_all(ended)
         manager = self._txn_manager
         if manager._transaction_waiter is not None:
@@ -99,7 +109,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
     async def send_all(self, appends: Sequence[Append]) -> list[int]:
         """Sends records, each partition's in order, and returns their offsets once all are acknowledged.
 
-        Raises what befell the first that was refused, once nothing of the others is under way any more.
+        Raises what befell the first that was refused, once nothing of the others is under way any more, and InDoubt
+        where one may have been stored in spite of that.
         """
         places: dict[TP, list[int]] = {}
         for at, append in enumerate(appends):
@@ -107,29 +118,32 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
         offsets = [-1] * len(appends)
         async with self._sending:
             sending = (self._send_to(tp, at, appends, offsets) for tp, at in places.items())
-            for ended in await asyncio.gather(*sending, return_exceptions=True):
-                if isinstance(ended, BaseException):
-                    raise ended
+            ended = await asyncio.gather(*sending, return_exceptions=True)
+        failed = [error for error in ended if isinstance(error, BaseException)]
+        for error in sorted(failed, key=lambda error: not isinstance(error, InDoubt)):
+            raise error
         return offsets
 
     async def _send_to(self, tp: TP, places: list[int], appends: Sequence[Append], offsets: list[int]) -> None:
         """The client counts sequence numbers of refused records, too; the brokers would wait for them for ever."""
         numbers, place = self._txn_manager._sequence_numbers, TopicPartition(*tp)
         number = stored = numbers[place]  # until every send has ended nobody else changes it
-        sent: list[tuple[list[int], asyncio.Future[Any]]] = []
+        sent: list[tuple[list[int], asyncio.Future[Any], Any]] = []
         unsent: list[Exception] = []
         refused: list[Exception] = []
         try:
             for within, batch in self._batches(places, appends):
-                sent.append((within, await self._send(batch, tp)))
+                sent.append((within, *await self._send(batch, tp)))
             passed("sent")
         except (KafkaError, AssertionError) as error:  # asserted is that the partition exists
             unsent = [error]
-        for within, future in sent:
+        for within, future, batch in sent:
             number += len(within)
             try:
                 first = (await future).offset
             except KafkaError as error:
+                if batch.retry_count > 1:
+                    raise InDoubt(f"{type(error).__name__}: {error}") from error
                 refused.append(error)
                 continue
             stored = number
@@ -150,28 +164,18 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
             within.append(at)
         yield within, batch
 
-    async def _send(self, batch: Any, tp: TP) -> asyncio.Future[Any]:
+    async def _send(self, batch: Any, tp: TP) -> tuple[asyncio.Future[Any], Any]:
+        """The future of a batch's offset, and the batch as it waits to be sent."""
         future: asyncio.Future[Any] = await self.send_batch(batch, tp.topic, partition=tp.partition)
         future.add_done_callback(_looked_at)  # where one fails, the others are not awaited any more
-        for waiting in self._message_accumulator._batches.get(TopicPartition(*tp), ()):
-            waiting._drain_waiter.add_done_callback(_looked_at)  # fails with the producer, and nobody awaits it
-            waiting._drain_waiter.add_done_callback(partial(_never_give_up, waiting))
-        return future
+        waiting = self._message_accumulator._batches[TopicPartition(*tp)][-1]
+        waiting._drain_waiter.add_done_callback(_looked_at)  # fails with the producer, and nobody awaits it
+        return future, waiting
 
     def _put(self, batch: Any, append: Append) -> bool:
         headers = list(append.headers)
         done = batch.append(key=append.key, value=append.value, timestamp=append.timestamp_ms, headers=headers)
         return done is not None
-
-
-def _never_give_up(batch: Any, sent: asyncio.Future[Any]) -> None:
-    """A batch that was sent once may have been stored though the answer was lost: only its sequence number can tell.
-
-    The client would drop it where its partition has no leader for a while, and the next batch, which has that number
-    then, be taken for a repeat of it and never be stored.
-    """
-    del sent
-    batch._ttl = math.inf
 
 
 def _looked_at(future: asyncio.Future[Any]) -> None:

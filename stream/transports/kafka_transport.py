@@ -22,7 +22,7 @@ from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_consumer import FETCH_BYTES, FETCH_WAIT_MS, KafkaConsumer
 from stream.transports.kafka_headers_async import tolerate
 from stream.transports.kafka_producer import KafkaProducer
-from stream.transports.kafka_sending import REQUEST_TIMEOUT_MS, Producer
+from stream.transports.kafka_sending import REQUEST_TIMEOUT_MS, InDoubt, Producer
 from stream.transports.kafka_writer import Lost, Writers
 from stream.transports.records import Append, partition_for
 
@@ -91,9 +91,13 @@ class KafkaTransport(base.Transport):
     async def append(self, appends: Sequence[Append]) -> list[int]:
         """See ``CommitsBatches``."""
         await self.client()
+        producer = cast(Producer, self._plain)
         try:
-            return await asyncio.shield(cast(Producer, self._plain).send_all(appends))
+            return await asyncio.shield(producer.send_all(appends))
         except KafkaError as error:
+            if isinstance(error, InDoubt) and self._plain is producer:
+                self._plain = None  # the next one counts anew
+                await producer.stop()
             raise LogUnavailable(f"the brokers did not take a record ({type(error).__name__}: {error}).") from error
 
     def ack(self, batch: Batch) -> None:
@@ -144,8 +148,9 @@ class KafkaTransport(base.Transport):
     async def client(self) -> AIOKafkaClient:
         """The client that all producers share; connects when first asked for. Raises LogUnreachable."""
         async with self._connecting:
-            if self._client is None:
-                client = AIOKafkaClient(
+            client = self._client
+            if client is None or self._plain is None:
+                client = client or AIOKafkaClient(
                     **self.connection.aiokafka(),
                     client_id="tierline",
                     metadata_max_age_ms=60_000,
@@ -153,10 +158,12 @@ class KafkaTransport(base.Transport):
                 )
                 plain = Producer(client, None)
                 try:
-                    await client.bootstrap()
+                    if self._client is None:
+                        await client.bootstrap()
                     await plain.start()
                 except KafkaError as error:
-                    await client.close()
+                    if self._client is None:
+                        await client.close()
                     raise LogUnreachable(
                         f"{', '.join(self.connection.servers)}: cannot connect ({error}). Look whether the brokers run"
                         " and TIERLINE_BROKER names them."

@@ -30,12 +30,12 @@ from faust.types import TP
 
 from stream.transports.batching import StaleBatch
 from stream.transports.errors import LogRefused, LogUnavailable, RecordTooLarge
-from stream.transports.kafka_sending import Producer
+from stream.transports.kafka_sending import InDoubt, Producer
 from stream.transports.records import Append
 from stream.transports.steps import passed
 
-OUT_OF_STEP = (OutOfOrderSequenceNumber, UnknownProducerId)
-"""The brokers count otherwise than we do: only a new start helps."""
+OUT_OF_STEP = (OutOfOrderSequenceNumber, UnknownProducerId, InDoubt)
+"""The brokers count otherwise than we do, or may: only a new start helps."""
 
 
 class Lost(StaleBatch):
@@ -106,17 +106,20 @@ class PartitionWriter:
     async def _failed(self, error: KafkaError) -> Exception:
         """What a failure means; where it can be, the transaction is taken back."""
         manager = self._producer._txn_manager
-        ended = manager._transaction_waiter
+        ended, out_of_step = manager._transaction_waiter, isinstance(error, OUT_OF_STEP)
         if ended.done() and isinstance(refused := ended.exception(), KafkaError):
             error = refused  # what befell the records is but a consequence
-        if not manager.is_fatal_error() and not isinstance(error, OUT_OF_STEP):
+        if not manager.is_fatal_error() and not out_of_step:
             try:
                 await self._producer.abort_transaction()
             except (KafkaError, AssertionError) as second:
                 error = second if isinstance(second, KafkaError) else error
             else:
                 return _explained(error, self.tp)
-        self._lost = f"{type(error).__name__}: somebody else writes for it by now, or its transaction took too long"
+        why = "somebody else writes for it by now, or its transaction took too long"
+        if isinstance(error, InDoubt):
+            why = "a broker may have stored what it did not confirm"
+        self._lost = self._lost or f"{type(error).__name__}: {why}"
         return Lost(f"{self.tp.topic}/{self.tp.partition}: {self._lost}.")
 
 

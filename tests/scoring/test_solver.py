@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from stream.scoring import crossing, surge
 from stream.scoring.criteria import Surge
+from stream.scoring.engine import Limits
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
 
+from .builders import Desk, profile
 from .histories import START_MS, histories
 from .reference import Item, PlainSignal, clamped
 from .running import Run, run
@@ -285,3 +287,22 @@ def test_nothing_comes_after_the_last_calendar() -> None:
     rule = line("up", CONTENT, 40, decay={"half_life": "3650000d"})
     place = standing_at(0.0, [rule], [(CONTENT, 0)], enter_above=20)
     assert crossing.next_transition(place, START_MS + 86_400_000) == (None, True)
+
+
+def test_a_drift_below_what_facts_give() -> None:
+    """A penalty for ever that the ledger has forgotten still counts: what fades above it is a drift all the same."""
+    days = 86_400_000
+    surging = line("surging", "intent_surge", 12, cap="none", decay={"half_life": "10d"})
+    facts = {"id": "size", "when": {"employees": {"gte": 1}}, "points": 50}
+    desk = Desk(profile(facts, line("cuts", LAYOFF, -10, cap="none"), surging), Limits(horizon=30 * days))
+    desk.tell(0, "account_update", facts={"employees": 5})
+    desk.tell(1, LAYOFF)
+    for day_ in range(2, 100, 7):
+        desk.tell(day_, "website_change")
+    desk.tell(100, "intent_surge", topic="x", score=1)
+    state, place = desk.state, desk.state.places["p"]
+    assert LAYOFF not in state.ledger.by_type
+    assert place.profile.total(place.values(state.clock))[0] == 52
+    drift = crossing.next_drift(place, state.clock, 5)
+    assert drift is not None
+    assert drift - state.clock == pytest.approx(7.78 * days, rel=1e-2)
