@@ -57,14 +57,12 @@ class Durably:
 
     async def _patiently(self, write: Awaitable[Sequence[int]]) -> Sequence[int]:
         """Wait for as long as it takes, and say so where that is long."""
-        writing = asyncio.ensure_future(write)
+        impatience = asyncio.get_running_loop().call_later(PATIENCE, self._wait_on)
         try:
-            done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
-        except asyncio.CancelledError:
-            writing.cancel()  # nobody would wait for it any more
-            writing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            raise
-        if not done:
-            self._health.trouble = f"the log has not taken a write for {PATIENCE:g} s"
-            log.error("%s; waiting", self._health.trouble)
-        return await writing
+            return await write
+        finally:
+            impatience.cancel()
+
+    def _wait_on(self) -> None:
+        self._health.trouble = f"the log has not taken a write for {PATIENCE:g} s"
+        log.error("%s; waiting", self._health.trouble)

@@ -115,8 +115,8 @@ class Reader:
                 return found
             if time.monotonic() > until:
                 raise LogUnavailable(
-                    f"{self._name}: the brokers do not say where {', '.join(lacking)} end. Look whether each partition"
-                    " has a leader, then try again."
+                    f"{self._name}: the brokers do not tell the offsets of {', '.join(lacking)}. Look whether each"
+                    " partition has a leader, then try again."
                 )
             time.sleep(0.2)
 

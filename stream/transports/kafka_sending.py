@@ -120,8 +120,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
             sending = (self._send_to(tp, at, appends, offsets) for tp, at in places.items())
             ended = await asyncio.gather(*sending, return_exceptions=True)
         failed = [error for error in ended if isinstance(error, BaseException)]
-        for error in sorted(failed, key=lambda error: not isinstance(error, InDoubt)):
-            raise error
+        if failed:
+            raise next((error for error in failed if isinstance(error, InDoubt)), failed[0])
         return offsets
 
     async def _send_to(self, tp: TP, places: list[int], appends: Sequence[Append], offsets: list[int]) -> None:

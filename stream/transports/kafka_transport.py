@@ -148,28 +148,33 @@ class KafkaTransport(base.Transport):
     async def client(self) -> AIOKafkaClient:
         """The client that all producers share; connects when first asked for. Raises LogUnreachable."""
         async with self._connecting:
-            client = self._client
-            if client is None or self._plain is None:
-                client = client or AIOKafkaClient(
-                    **self.connection.aiokafka(),
-                    client_id="tierline",
-                    metadata_max_age_ms=60_000,
-                    request_timeout_ms=REQUEST_TIMEOUT_MS,
-                )
-                plain = Producer(client, None)
-                try:
-                    if self._client is None:
-                        await client.bootstrap()
+            try:
+                if self._client is None:
+                    self._client = await self._connected()
+                if self._plain is None:
+                    plain = Producer(self._client, None)
                     await plain.start()
-                except KafkaError as error:
-                    if self._client is None:
-                        await client.close()
-                    raise LogUnreachable(
-                        f"{', '.join(self.connection.servers)}: cannot connect ({error}). Look whether the brokers run"
-                        " and TIERLINE_BROKER names them."
-                    ) from error
-                self._client, self._plain = client, plain
+                    self._plain = plain
+            except KafkaError as error:
+                raise LogUnreachable(
+                    f"{', '.join(self.connection.servers)}: cannot connect ({error}). Look whether the brokers run"
+                    " and TIERLINE_BROKER names them."
+                ) from error
             return self._client
+
+    async def _connected(self) -> AIOKafkaClient:
+        client = AIOKafkaClient(
+            **self.connection.aiokafka(),
+            client_id="tierline",
+            metadata_max_age_ms=60_000,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        try:
+            await client.bootstrap()
+        except KafkaError:
+            await client.close()
+            raise
+        return client
 
     async def disconnect(self) -> None:
         """Closes what is open."""

@@ -45,6 +45,12 @@ def test_null_is_the_same_as_absent() -> None:
     assert validate_data("funding_round", 1, {"series": "a", "amount_usd": None}) == {"series": "a"}
 
 
+def test_what_nobody_knows_stays_as_it_came() -> None:
+    """A member that no contract has is kept, whatever it says, null too: it is the sender's."""
+    told = {"series": "a", "lead": None, "notes": {"by": [None, 1]}}
+    assert validate_data("funding_round", 1, told) == told
+
+
 def test_a_required_member_cannot_be_null() -> None:
     """What is required must say something."""
     with pytest.raises(BadMember, match=r"bad member data\.series: null is not one of"):
