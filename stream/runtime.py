@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from stream.agents.loops import Worker
 
 
+COMMIT_INTERVAL = 1.0
+"""Seconds until a position that need not be in a transaction is committed, those of all partitions at once."""
+
+
 class App(faust.App):
     """A Faust app that has a worker of ours."""
 
@@ -44,6 +48,7 @@ def bare_app(settings: Settings, group: str | None = None, lock: str = "") -> Ap
         topic_disable_leader=True,
         table_standby_replicas=0 if settings.embedded else settings.standbys,
         stream_wait_empty=True,
+        broker_commit_interval=COMMIT_INTERVAL,
         web_enabled=settings.web_port > 0,
         web_bind=settings.web_host,
         web_port=settings.web_port or 6066,

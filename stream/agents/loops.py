@@ -172,7 +172,8 @@ class Worker:
             began = time.perf_counter()
             shard = self._take_up(partition)
             work = shard.process(batch.records, _now(), waiting=self._waiting(batch))
-            await self._keep(shard, work, lambda: self.app.log_transport.commit_batch(work.appends, batch))
+            commit = self.app.log_transport.commit_batch
+            await self._keep(shard, work, lambda: commit(work.appends, batch, follows=True))
             self._timed("score", began, len(batch))
 
     def _waiting(self, batch: Batch) -> int:

@@ -167,7 +167,7 @@ class Shard:
             return records
         fresh = [record for record in records if record.offset >= self.applied]
         told = "partition %d: %d records were applied before and are left out"
-        log.warning(told, self.number, len(records) - len(fresh))
+        log.info(told, self.number, len(records) - len(fresh))
         return fresh
 
     def _record(self, record: Record, now: int, work: Work) -> None:

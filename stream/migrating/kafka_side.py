@@ -10,7 +10,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
-from schemas.topics import DAY, INTAKE, TOPICS
+from schemas.topics import ACCOUNT_STATE, DAY, INTAKE, SIGNALS, TOPICS
+from stream.agents.memory import read_format
+from stream.agents.table import partition_key
 from stream.migrating.sides import Positions
 from stream.settings import Settings
 from stream.topology import group_of
@@ -110,6 +112,26 @@ def groups(log: KafkaLog, settings: Settings) -> dict[str, dict[tuple[str, int],
             positions = {place: at for place, at in log.positions(name).items() if place[0] in ours}
             if positions:
                 found[name] = positions
+    applied = _applied(log, settings, found.get(group_of(settings), {}))
+    return {**found, group_of(settings): applied} if applied else found
+
+
+def _applied(log: KafkaLog, settings: Settings, positions: Positions) -> dict[tuple[str, int], int]:
+    """The workers' positions. One that was killed was further in ``signals`` than it had said, and its state knows.
+
+    What lies between would count twice in another log, whose offsets the state does not know.
+    """
+    found, topic, state = dict(positions), settings.topic(SIGNALS), settings.topic(ACCOUNT_STATE)
+    if not {topic, state} <= set(log.topics()):
+        return found
+    for partition in range(log.partitions(topic)):
+        last, position = log.last(topic, partition), found.get((topic, partition), 0)
+        if last is None or position > last:
+            continue
+        rows = log.read_key(state, partition_key("clock", partition), partition=partition)
+        known = read_format(rows[-1].value) if rows else {}
+        if known.get("log") == log.incarnation(topic):
+            found[topic, partition] = max(position, known["applied"])
     return found
 
 

@@ -88,8 +88,11 @@ class CommitsBatches(Protocol):
     limits: BatchLimits
     outputs: list[faust.Topic]
 
-    async def commit_batch(self, appends: Sequence[Append], batch: Batch) -> list[int]:
+    async def commit_batch(self, appends: Sequence[Append], batch: Batch, *, follows: bool = False) -> list[int]:
         """Makes the effects of a batch durable, moves the group's position past it, and settles it.
+
+        ``follows``: ``appends`` say themselves up to where the partition is applied. Then the position may come within
+        the commit interval, as after `ack`; should the batch come again, it is the caller's to leave it out.
 
         Called by the agent that got the batch, on the event loop, at most once at a time for a partition and in the
         order of the batches. Waits for the disk or the broker; the event loop goes on meanwhile.

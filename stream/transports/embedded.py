@@ -59,8 +59,11 @@ class Transport(base.Transport):
 
     # For agents
 
-    async def commit_batch(self, appends: Sequence[Append], batch: Batch) -> list[int]:
-        """See `CommitsBatches`. All of it in one transaction: after a crash either all or nothing is there."""
+    async def commit_batch(self, appends: Sequence[Append], batch: Batch, *, follows: bool = False) -> list[int]:  # noqa: ARG002
+        """See `CommitsBatches`. All of it in one transaction: after a crash either all or nothing is there.
+
+        The position, too, in any case: there it costs nothing.
+        """
         consumer = cast("EmbeddedConsumer", self.app.consumer)
         consumer.check_open(batch)
         place = (self.app.conf.id, batch.tp.topic, batch.tp.partition)

@@ -255,6 +255,29 @@ def test_to_kafka_and_back(kafka_cluster: Cluster, topic_prefix: str, installed:
     print(f"\n{len(told)} signals on three logs, {changes} changes, none lost, none twice")
 
 
+def test_the_state_knows_better_than_the_position(kafka_cluster: Cluster, topic_prefix: str, installed: Any) -> None:
+    """A worker that was killed had not said how far it was: in the new log it goes on from where its state is."""
+    kafka = installed("kafka", kafka_cluster.environment(), topic_prefix=topic_prefix)
+    there = installed("there").settings
+    made(kafka.settings)
+    kafka.start()
+    sender = Sender(kafka)
+    sender.start()
+    time.sleep(2)
+    sender.enough.set()
+    sender.join(30)
+    kafka.drain()
+    assert kafka.stop() == 0
+    signals, group = kafka.settings.topic(SIGNALS), group_of(kafka.settings)
+    with kafka_log(kafka.settings) as log:
+        commit(log, group, {(signals, 0): 0, (signals, 1): 3})  # as of a moment ago; the third is where it was
+    migrate(kafka.settings, there, Nobody())
+    with kafka_log(kafka.settings) as source, open_log(there) as target:
+        assert len(records(source, signals)) == len(records(target, there.topic(SIGNALS))) > 10
+        for partition in range(3):
+            assert target.position(group_of(there), there.topic(SIGNALS), partition) == target.end("signals", partition)
+
+
 def test_times_are_kept_or_nothing_is_appended(kafka: Settings) -> None:
     """A broker that has not yet heard that the topic takes times would give its own: then the transaction is none."""
     made(kafka)
