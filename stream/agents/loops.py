@@ -226,7 +226,7 @@ class Worker:
                 return
             shard = self._take_up(partition)
             try:
-                work = shard.rescore(RESCORED_AT_ONCE, now) or shard.flush(now)
+                work = shard.rescore(RESCORED_AT_ONCE, now) or shard.flush(now, unless_since=now - int(BEAT * 1000))
             except RowsClosed:
                 return
             except Exception:  # a fault of ours in some account: what comes in is scored all the same

@@ -60,6 +60,8 @@ class Shard:
         self.tick_sent = False
         """Whether a tick is on its way through the log."""
         self._no_tick_before = 0
+        self._closed_at = 0
+        """When something was last to be written (ms)."""
         self._load()
 
     def process(self, records: Sequence[Record], now: int, *, waiting: int = 0) -> Work:
@@ -94,15 +96,17 @@ class Shard:
                 poisoned[straw[0].offset] = straw[1]
                 self._load()
 
-    def flush(self, now: int, *, leaving: bool = False) -> Work | None:
+    def flush(self, now: int, *, leaving: bool = False, unless_since: int | None = None) -> Work | None:
         """Scores that are due to be published, whatever the reason; ``None`` when there are none.
 
-        ``leaving``: the worker stops, so what is owed is due now.
+        ``leaving``: the worker stops, so what is owed is due now. ``unless_since``: not where something was written
+        after that moment, as the next batch then brings them, or the next call.
         """
         if leaving:
             self.scores.hurry()
-        work = Work()
-        return self._closed(work, now) if self.scores.due(now) else None
+        elif unless_since is not None and unless_since < self._closed_at <= now:
+            return None
+        return self._closed(Work(), now) if self.scores.due(now) else None
 
     def rescore(self, budget: int, now: int) -> Work | None:
         """Take some accounts through an outstanding profile activation."""
@@ -275,6 +279,7 @@ class Shard:
 
     def _closed(self, work: Work, now: int) -> Work:
         """Add the published scores and the changed states, in the order in which they are to be written."""
+        self._closed_at = now
         scored = self.scores.publish(now)
         work.scores = len(scored)
         work.appends += scored
