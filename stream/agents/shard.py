@@ -25,7 +25,7 @@ from stream.rejecting import kept_key
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.partition import Partition
 from stream.scoring.profile import compile_profile
-from stream.scoring.values import TierChange
+from stream.scoring.values import Signal, TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
 from stream.transports.rows import Rows
@@ -70,19 +70,21 @@ class Shard:
         What was applied before is left out: its effects were made durable together with the state.
         """
         records = self._fresh(records)
+        # each by itself, and all before the first is applied: what is done again at once is done in half the time
+        found = [_read(record) for record in records]
         poisoned: dict[int, Refusal] = {}
         self.scores.pressed = waiting > MANY
         while True:
             work = Work()
-            for record in records:
+            for record, told in zip(records, found, strict=True):
                 if record.offset in poisoned:
                     self._refuse(poisoned[record.offset], record, now, work)
                     continue
                 try:
-                    self._record(record, now, work)
+                    self._record(record, told, now, work)
                 except Exception:  # whatever it is, it must neither stop the others nor be lost  # noqa: BLE001
                     poisoned[record.offset] = unexpected()
-                    if (mark := read_mark(record.value)) is not None and mark.kind == "tick":
+                    if isinstance(told, Mark) and told.kind == "tick":
                         self._no_tick_before = now + TICK_PAUSE
                     self._load()  # StateTooNew, if that was it, comes again here and stops the worker
                     break
@@ -174,27 +176,25 @@ class Shard:
         log.info(told, self.number, len(records) - len(fresh))
         return fresh
 
-    def _record(self, record: Record, now: int, work: Work) -> None:
-        mark = read_mark(record.value)
-        if mark is not None:
-            self._mark(mark, record, now, work)
+    def _record(self, record: Record, told: Mark | Incoming | Refusal, now: int, work: Work) -> None:
+        if isinstance(told, Mark):
+            self._mark(told, record, now, work)
             return
-        incoming = decode(record.value, record.headers, self._resolve)
-        if isinstance(incoming, Refusal):
-            self._refuse(incoming, record, now, work)
+        if isinstance(told, Refusal):
+            self._refuse(told, record, now, work)
             return
-        signal = incoming.signal
+        incoming, signal = told, self._resolved(told.signal)
         key = signal.account.encode()
         if record.key != key or signal.type == "account_alias" or not self._ours(signal.account):
-            self._forward(incoming, record, now, work)
+            self._forward(signal, record, now, work)
             return
         time = record.timestamp_ms
         if self.partition.importing:
             time = signal.time if incoming.recorded is None else incoming.recorded
             if time > record.timestamp_ms + self._engine.limits.ahead:
                 # it would move the clock of the whole partition there, for good
-                told = f"record time {format_time(time)} is not past; mend recordedtime, or time where that is absent"
-                self._refuse(Refusal("in_future", told, sender_of(signal)), record, now, work)
+                late = f"record time {format_time(time)} is not past; mend recordedtime, or time where that is absent"
+                self._refuse(Refusal("in_future", late, sender_of(signal)), record, now, work)
                 return
         importing = self.partition.importing
         effects = self.partition.signal(signal, time)
@@ -214,9 +214,12 @@ class Shard:
         """Whether an account belongs to this partition: a producer may have another idea of where a key goes."""
         return account in self.table or partition_for(account.encode(), self._settings.partitions) == self.number
 
-    def _resolve(self, account: str) -> str:
-        """The account a name stands for, as far as this partition's log has told: its order decides, as in a replay."""
-        return self._moved.get(account, account)
+    def _resolved(self, signal: Signal) -> Signal:
+        """A signal of the account its name stands for, as this partition's log has told: its order decides."""
+        account = self._moved.get(signal.account)
+        if account is None or signal.type == "account_alias":  # an alias speaks of the old name itself
+            return signal
+        return Signal(account, signal.source, signal.id, signal.type, signal.time, signal.data)
 
     def _mark(self, mark: Mark, record: Record, now: int, work: Work) -> None:
         time, importing = record.timestamp_ms, self.partition.importing
@@ -263,9 +266,8 @@ class Shard:
         work.appends.append(Append(topic, self.number, kept_key(record.key), rejection(refusal, record, now)))
         work.refused[refusal.reason] = work.refused.get(refusal.reason, 0) + 1
 
-    def _forward(self, incoming: Incoming, record: Record, now: int, work: Work) -> None:
+    def _forward(self, signal: Signal, record: Record, now: int, work: Work) -> None:
         """Not keyed by its canonical account, or not for this topic: append it where it belongs."""
-        signal = incoming.signal
         key = signal.account.encode()
         alias = signal.type == "account_alias"
         partition = 0 if alias else partition_for(key, self._settings.partitions)
@@ -306,3 +308,9 @@ class Shard:
         return rows
 
 
+def _read(record: Record) -> Mark | Incoming | Refusal:
+    """What a record says, whatever was said before it."""
+    try:
+        return read_mark(record.value) or decode(record.value, record.headers)
+    except Exception:  # of that one record, as where it is applied  # noqa: BLE001
+        return unexpected()
