@@ -174,9 +174,14 @@ def change_document(change: TierChange, *, source: str, importing: bool, detecte
 
 
 def scored_document(
-    state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int
+    state: AccountState,
+    standings: Iterable[Standing],
+    *,
+    source: str,
+    as_of: int,
+    gap: Callable[[Gap], Any] | None = None,
 ) -> dict[str, Any]:
-    """An account's standings as the document of ``schemas/accounts.py``."""
+    """An account's standings as the document of ``schemas/accounts.py``. ``gap``: how a gap is written."""
     moment = format_time(as_of)
     return {
         "specversion": "1.0",
@@ -189,14 +194,14 @@ def scored_document(
             "account": state.account,
             "as_of": moment,
             "facts": _nested(state),
-            "profiles": {standing.profile: _standing(standing) for standing in standings},
+            "profiles": {standing.profile: _standing(standing, gap or _gap) for standing in standings},
         },
     }
 
 
 def encode_scored(state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int) -> bytes:
     """An account's standings as the CloudEvent of ``schemas/accounts.py``."""
-    return orjson.dumps(scored_document(state, standings, source=source, as_of=as_of))
+    return orjson.dumps(scored_document(state, standings, source=source, as_of=as_of, gap=_written_gap))
 
 
 def base36(number: int) -> str:
@@ -234,7 +239,7 @@ def _for_core(suffix: str, data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
+def _standing(standing: Standing, gap: Callable[[Gap], Any]) -> dict[str, Any]:
     return {
         "profile_version": standing.profile_version,
         "score": _rounded(standing.score),
@@ -244,7 +249,7 @@ def _standing(standing: Standing) -> dict[str, Any]:
         "since": format_time(standing.since),
         "sequence": standing.sequence,
         "contributions": [_contribution(line) for line in standing.contributions],
-        "gaps": [_gap(gap) for gap in standing.gaps],
+        "gaps": [gap(one) for one in standing.gaps],
         "reasons": standing.reasons,
         "next_transition_at": _time(standing.next_transition_at),
         "next_tier": standing.next_tier,
@@ -270,6 +275,13 @@ def _gap(gap: Gap) -> dict[str, Any]:
         "of": _rounded(gap.of),
         "why": gap.why,
     }
+
+
+def _written_gap(gap: Gap) -> Any:
+    if gap.points != gap.of:
+        return _gap(gap)
+    gap.written = gap.written or orjson.Fragment(orjson.dumps(_gap(gap)))
+    return gap.written
 
 
 def _nested(state: AccountState) -> dict[str, Any]:

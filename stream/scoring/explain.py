@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from stream.scoring.book import Book
 from stream.scoring.criteria import Criterion
 from stream.scoring.ledger import Entry
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
-from stream.scoring.values import DISQUALIFIED, TOLERANCE, Cause, Contribution, Direction, Gap, Signal, Trigger
+from stream.scoring.values import DISQUALIFIED, TOLERANCE, Cause, Contribution, Direction, Gap, Signal, Trigger, Why
 
 EVIDENCE = 10
 """Signals named as evidence of one contribution, the newest."""
@@ -51,14 +51,15 @@ def gaps(place: Place, now: int, values: Sequence[float]) -> list[Gap]:
         most = criterion.most
         if most is None or most <= 0 or most - values[number] < NEGLIGIBLE:
             continue
-        why = _why(place, number, criterion, values[number], now)
-        found.append(Gap(criterion.id, criterion.group, most - values[number], most, why))
+        points, missing = values[number], place.profile.missing[number]
+        why = _why(place, number, criterion, points, now)
+        found.append(missing[why] if points == 0.0 else Gap(criterion.id, criterion.group, most - points, most, why))
     return found
 
 
 def _why(
     place: Place, number: int, criterion: Criterion, points: float, now: int
-) -> Literal["unknown", "not met", "no signal", "faded", "below the cap"]:
+) -> Why:
     if criterion.when is not None:
         return "unknown" if place.verdicts[number] is None else "not met"
     book = place.books.get(number)

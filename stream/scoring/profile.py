@@ -10,6 +10,7 @@ from typing import Any
 from stream.scoring.criteria import Criterion, Gate, SignalRule, compile_criterion, compile_gate
 from stream.scoring.ledger import SameEvent
 from stream.scoring.tiers import Ladder, compile_ladder
+from stream.scoring.values import WHYS, Gap, Why
 
 DAY = 86_400_000
 
@@ -80,6 +81,8 @@ class Profile:
     """The facts that criteria and gates read."""
     timed_gates: tuple[int, ...]
     """The gates that read signals, by number."""
+    missing: tuple[Mapping[Why, Gap], ...]
+    """Of each criterion: that all of it is missing, by the reason why. Most gaps that are published are such."""
 
     @property
     def identity(self) -> tuple[str, int]:
@@ -200,6 +203,7 @@ def compile_profile(document: Mapping[str, Any]) -> Profile:
         scales=tuple(group.scale for group in groups for _ in group.members),
         facts=frozenset(part for name in reads for part in _path(name)),
         timed_gates=tuple(number for number, gate in enumerate(gates) if gate.signals is not None),
+        missing=tuple({why: Gap(c.id, c.group, c.most or 0.0, c.most or 0.0, why) for why in WHYS} for c in criteria),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 TOLERANCE = 1e-9
 """Two numbers closer than this are the same number (SPEC section 4)."""
@@ -18,6 +18,8 @@ NOT_RETRACTABLE = FACT_TYPES | {"account_alias", "retracted"}
 
 Direction = Literal["enter", "up", "down", "disqualified", "requalified", "merged"]
 Cause = Literal["signal", "fact", "retraction", "decay", "profile", "merge"]
+Why = Literal["unknown", "not met", "no signal", "faded", "below the cap"]
+WHYS: tuple[Why, ...] = get_args(Why)
 Outcome = Literal["counted", "repeat", "duplicate", "kept", "fact", "retraction"]
 """What became of an accepted signal.
 
@@ -77,7 +79,9 @@ class Gap:
     group: str
     points: float
     of: float
-    why: Literal["unknown", "not met", "no signal", "faded", "below the cap"]
+    why: Why
+    written: Any = field(default=None, compare=False, repr=False)
+    """Its form where it is published, kept by whoever writes it: most gaps are a profile's own, and shared."""
 
 
 @dataclass(slots=True)  # frozen takes three times as long to make
