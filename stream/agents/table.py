@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from stream.agents.writing import Writing
 from stream.scoring.engine import Timeline
 from stream.scoring.state import AccountState
 from stream.transports.rows import Rows
@@ -22,10 +23,11 @@ NUL = b"\x00"
 class Account:
     """A live state with what the shell keeps beside it."""
 
-    __slots__ = ("drift", "pending", "state", "tiers")
+    __slots__ = ("drift", "pending", "state", "tiers", "writing")
 
     def __init__(self, state: AccountState, extra: dict[str, Any] | None = None) -> None:
         self.state = state
+        self.writing = Writing()
         extra = extra or {}
         self.pending: bool = extra.get("pending", False)
         """Whether its published score is behind."""
@@ -87,12 +89,11 @@ class AccountTable:
     def writes(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Keys and values to store for what changed (``None``: delete); the caller does, then calls ``stored``."""
         for name, found in self.dirty.items():
-            header, chunks = found.state.to_stored()
+            header, chunks = found.writing.write(found.state, found.extra())
             key = name.encode()
             for number, rows in chunks.items():
-                yield _chunk_key(key, number), None if rows is None else orjson.dumps(rows)
-            header |= found.extra()
-            yield key, orjson.dumps(header)
+                yield _chunk_key(key, number), rows
+            yield key, header
 
     def stored(self) -> None:
         """What ``writes`` gave is durable. Forget the live states that have not been touched for longest."""

@@ -6,33 +6,28 @@ remainder, which is stored.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from math import inf
-from operator import attrgetter
 
 from stream.scoring import surge
 from stream.scoring.columns import Column, Peak, bounded
 from stream.scoring.course import Course
 from stream.scoring.criteria import SignalRule
+from stream.scoring.entries import Entry, Queue
 from stream.scoring.folded import Folded
-from stream.scoring.ledger import Entry
 from stream.scoring.values import TOLERANCE
-
-_by_key = attrgetter("key")
 
 
 class Book:
     """The counted signals of one rule in order of ``(time, source, id)``."""
 
-    __slots__ = ("_answer", "_asked", "_down", "_falls", "_matched", "_up", "counted", "folded", "rule", "times")
+    __slots__ = ("_answer", "_asked", "_down", "_falls", "_matched", "_up", "counted", "folded", "rule")
 
     def __init__(self, rule: SignalRule, folded: Folded | None = None) -> None:
         self.rule = rule
         self.folded = folded
         self._falls = rule.decay.falls
-        self.counted: list[Entry] = []
-        self.times: list[int] = []
-        self._matched: list[Entry] = [] if rule.limit else self.counted
+        self.counted = Queue()
+        self._matched = Queue() if rule.limit else self.counted
         self._up: Column | Peak | None = None
         self._down: Column | Peak | None = None
         self._asked: int | None = None
@@ -46,49 +41,48 @@ class Book:
         self._asked = None
         if not self.rule.matches(entry.data):
             return None
-        limit, gain = self.rule.limit, 0.0
+        limit = self.rule.limit
         if limit is None:
-            gain = self._insert(entry)
-        elif not self._matched or self._matched[-1].key < entry.key:
-            self._matched.append(entry)
-            window = entry.time // limit.per
-            left = limit.count - (self.folded.spent(window) if self.folded else 0)
-            if left > 0 and (len(self.counted) < left or self.counted[-left].time // limit.per != window):
-                gain = self._insert(entry)
-        else:
-            insort(self._matched, entry, key=_by_key)
+            return self._insert(entry)
+        if not self._matched.append(entry):
+            self._matched.insert(entry)
             self._recount()
             return inf
-        return gain
+        window, counted = entry.time // limit.per, len(self.counted)
+        left = limit.count - (self.folded.spent(window) if self.folded else 0)
+        if left > 0 and (counted < left or self.counted.at(counted - left).time // limit.per != window):
+            return self._insert(entry)
+        return 0.0
 
     def remove(self, entry: Entry) -> None:
         """Count a signal no longer."""
         self._asked = None
         if self.rule.limit is None:
             self._delete(entry)
-        elif entry in self._matched:
-            self._matched.remove(entry)
+        elif self._matched.remove(entry):
             self._recount()
 
     def fold(self, entry: Entry, now: int) -> None:
         """The ledger forgets this signal ``now``: keep what it goes on giving."""
-        if self._place(entry) is not None:
+        if self.drop(entry):
             self.folded = self.folded or Folded()
             self.folded.add(self.rule, entry, now)
-        self.drop(entry)
 
-    def drop(self, entry: Entry) -> None:
-        """Let go of a signal that was folded: unlike ``remove``, nothing takes its place within a limit."""
+    def drop(self, entry: Entry) -> bool:
+        """Let go of a signal that is folded: unlike ``remove``, nothing takes its place within a limit.
+
+        Tells whether it counted.
+        """
         self._asked = None
-        self._delete(entry)
-        if self.rule.limit and entry in self._matched:
+        if self.rule.limit is not None:
             self._matched.remove(entry)
+        return self._delete(entry)
 
     def value(self, now: int) -> float:
         """What the criterion gives at ``now``, bounded by its cap."""
         rule = self.rule
         if rule.surge is not None:
-            return rule.points if surge.holds(rule.surge, self.times, now) else 0.0
+            return rule.points if surge.holds(rule.surge, self.counted, now) else 0.0
         up, down = self._parts(now)
         if rule.cap is None:
             return up if up >= -down - TOLERANCE else down
@@ -98,7 +92,7 @@ class Book:
         """The least and the greatest value in ``[first, last]``, where no signal begins in ``(first, last]``."""
         rule = self.rule
         if rule.surge is not None:
-            verdict = surge.throughout(rule.surge, self.times, first, last)
+            verdict = surge.throughout(rule.surge, self.counted, first, last)
             if verdict is None:
                 return min(0.0, rule.points), max(0.0, rule.points)
             return (rule.points, rule.points) if verdict else (0.0, 0.0)
@@ -122,8 +116,8 @@ class Book:
 
     def open(self, now: int) -> bool:
         """For a gate: whether a signal counts at ``now``."""
-        index = bisect_right(self.times, now) - 1
-        newest = self.times[index] if index >= 0 else self.folded.last if self.folded else None
+        begun = self.counted.upto(now)
+        newest = self.counted.at(begun - 1).time if begun else self.folded.last if self.folded else None
         if newest is None:
             return False
         ends = self.rule.decay.ends
@@ -131,24 +125,24 @@ class Book:
 
     def at(self, moment: int) -> list[Entry]:
         """The signals of just this time."""
-        return self.counted[bisect_left(self.times, moment) : bisect_right(self.times, moment)]
+        return self.counted.between(self.counted.upto(moment - 1), self.counted.upto(moment))
 
     def starts_after(self, now: int) -> list[int]:
         """The moments after ``now`` at which future-dated signals begin to count."""
-        return self.times[bisect_right(self.times, now) :]
+        return [entry.time for entry in self.counted.between(self.counted.upto(now), len(self.counted))]
 
     @property
     def asleep(self) -> bool:
         """Whether it waits for a surge that has too few signals altogether: time alone will not change that."""
         surge = self.rule.surge
-        return surge is not None and len(self.times) < surge.min_count
+        return surge is not None and len(self.counted) < surge.min_count
 
     @property
     def ends(self) -> int:
         """The moment from which the value stays as it is."""
         if self.asleep:
             return 0
-        newest = self.times[-1] if self.times else None
+        newest = self.counted.at(len(self.counted) - 1).time if len(self.counted) else None
         if self.folded is not None and self.folded.last is not None:
             newest = self.folded.last if newest is None else max(newest, self.folded.last)
         if newest is None:
@@ -175,10 +169,12 @@ class Book:
     def bend(self, first: int, last: int) -> int | None:
         """A moment in ``(first, last]`` at which a signal changes its phase; of many one in the middle."""
         rule = self.rule
-        for age in (rule.surge.recent, rule.surge.recent + rule.surge.baseline) if rule.surge else rule.decay.bends:
-            low, high = bisect_right(self.times, first - age), bisect_right(self.times, last - age)
+        if rule.surge is not None:
+            return surge.bend(rule.surge, self.counted, first, last)
+        for age in rule.decay.bends:
+            low, high = self.counted.upto(first - age), self.counted.upto(last - age)
             if low < high:
-                return self.times[(low + high) // 2] + age
+                return self.counted.at((low + high) // 2).time + age
             for side in (self.folded.up, self.folded.down) if self.folded else ():
                 if side is not None and first < side[0] + age <= last:
                     return side[0] + age
@@ -188,7 +184,7 @@ class Book:
         """How the value goes on over a span in which no signal begins; ``None`` where it takes a turn within."""
         rule, course = self.rule, Course()
         if rule.surge is not None:
-            return None if surge.throughout(rule.surge, self.times, first, last) is None else course
+            return None if surge.throughout(rule.surge, self.counted, first, last) is None else course
         if self.bend(first, last) is not None:
             return None
         if rule.cap is None:
@@ -247,19 +243,8 @@ class Book:
         value = self.folded.value(self.rule, now)
         return max(value, 0.0), min(value, 0.0)
 
-    def _place(self, entry: Entry) -> int | None:
-        if self.counted and self.counted[0] is entry:  # as where the oldest of too many is forgotten
-            return 0
-        index = bisect_left(self.counted, entry.key, key=_by_key)
-        return index if index < len(self.counted) and self.counted[index] is entry else None
-
     def _insert(self, entry: Entry) -> float:
-        if not self.counted or self.counted[-1].key < entry.key:
-            index = len(self.counted)
-        else:
-            index = bisect_left(self.counted, entry.key, key=_by_key)
-        self.counted.insert(index, entry)
-        self.times.insert(index, entry.time)
+        self.counted.insert(entry)
         points = self.rule.worth(entry.data)
         if self.rule.surge is not None:
             return inf
@@ -267,14 +252,14 @@ class Book:
             self._side(points).insert(entry.time, points)
         return points if points >= 0 and self._falls else inf
 
-    def _delete(self, entry: Entry) -> None:
-        index = self._place(entry)
-        if index is None:
-            return
+    def _delete(self, entry: Entry) -> bool:
+        """Tells whether it was there."""
+        if not self.counted.remove(entry):
+            return False
         points = self.rule.worth(entry.data)
         if self.rule.surge is None and points != 0:
             self._side(points).remove(entry.time, points)
-        del self.counted[index], self.times[index]
+        return True
 
     def _side(self, points: float) -> Column | Peak:
         make = Peak if self.rule.cap is None else Column
@@ -287,9 +272,9 @@ class Book:
     def _recount(self) -> None:
         limit = self.rule.limit
         assert limit is not None
-        matched, self.counted, self.times, self._up, self._down = self._matched, [], [], None, None
+        self.counted, self._up, self._down = Queue(), None, None
         window, used = None, 0
-        for entry in matched:
+        for entry in self._matched:
             if entry.time // limit.per != window:
                 window = entry.time // limit.per
                 used = self.folded.spent(window) if self.folded else 0

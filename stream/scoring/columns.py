@@ -16,17 +16,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from math import inf, ldexp
+from typing import Any
 
 from stream.scoring.course import Course
 from stream.scoring.decay import Decay, Phase
+from stream.scoring.shedding import Shedding, upto
 
 SCALE = 64
 _WIDEST = 512
 """Bits between the first and the last half-life term of a block: several times as many as a half-life is kept for."""
 _NO_BASE = -(1 << 62)
 _KEPT_BITS = 128
-_FEW = 32
-"""Signals that may lie about after they were taken out, however few are left."""
 
 
 def to_units(points: float) -> int:
@@ -57,12 +57,13 @@ def bounded(total: float, cap: float) -> float:
     return min(total, cap) if cap >= 0 else max(total, cap)
 
 
-class Column:
+class Column(Shedding):
     """Points of one sign by time, summed under one decay."""
 
-    __slots__ = ("_bases", "_decay", "_gone", "_halves", "_moments", "_points", "_sums", "_terms", "_times")
+    __slots__ = ("_bases", "_decay", "_halves", "_moments", "_points", "_sums", "_terms", "_times")
 
     def __init__(self, decay: Decay) -> None:
+        super().__init__()
         self._decay = decay
         self._times: list[int] = []
         self._points: list[float] = []
@@ -72,22 +73,18 @@ class Column:
         """Sums of half-life terms within a block of neighbours; ``_bases`` has the exponents they stand above."""
         self._bases: list[int] = [_NO_BASE]
         self._terms: list[tuple[int, int]] = []
-        self._gone = 0
-        """So many at the front were taken out and are still there: only differences of sums are ever read."""
 
     @property
     def empty(self) -> bool:
         """Whether there is no signal."""
-        return len(self._times) == self._gone
+        return len(self._times) == self.gone
 
     def insert(self, time: int, points: float) -> None:
         """Put one signal at its place in order of time."""
         index = len(self._times)
         if index and self._times[-1] > time:
-            index = bisect_right(self._times, time, self._gone)
-            if index == self._gone:
-                self._clear_out()
-                index = 0
+            self.close()
+            index = bisect_right(self._times, time)
         self._times.insert(index, time)
         self._points.insert(index, points)
         if self._halves is not None:
@@ -97,13 +94,13 @@ class Column:
 
     def remove(self, time: int, points: float) -> None:
         """Take one signal of this time and these points out again."""
-        index = bisect_left(self._times, time, self._gone)
+        index = self.gone
+        if self._times[index] != time:  # not the oldest, as where too many are remembered
+            index = bisect_left(self._times, time, index)
         while self._points[index] != points:
             index += 1
-        if index == self._gone:  # the oldest, as where too many are remembered
-            self._gone += 1
-            if self._gone == len(self._times) or self._gone > max(_FEW, len(self._times) // 2):
-                self._clear_out()
+        if index == self.gone:
+            self.shed(len(self._times))
             return
         del self._times[index], self._points[index]
         if self._halves is not None:
@@ -135,14 +132,14 @@ class Column:
 
     def reach(self) -> float:
         """The value of greatest magnitude that all signals together could have."""
-        return sum(self._points[self._gone :])
+        return sum(self._points[self.gone :])
 
     def _ranges(self, now: int) -> list[tuple[Phase, int, int]]:
         """Which signals are in which phase at ``now``."""
         found = []
         for phase, end in self._decay.ranges:
-            stop = bisect_right(self._times, now - phase.start, self._gone)
-            first = self._gone if end is None else bisect_right(self._times, now - end, self._gone)
+            stop = upto(self._times, now - phase.start, self.gone)
+            first = self.gone if end is None else upto(self._times, now - end, self.gone)
             if first < stop:
                 found.append((phase, first, stop))
         return found
@@ -182,22 +179,23 @@ class Column:
                 halves.append(total + (mantissa << (exponent - base)))
                 bases.append(base)
 
-    def _clear_out(self) -> None:
-        """Let go of what was taken out."""
-        gone, self._gone = self._gone, 0
-        for values in (self._times, self._points, self._sums, self._moments, self._halves, self._terms):
-            if values is not None:
-                del values[:gone]
+    def lists(self) -> list[list[Any]]:
+        """See ``Shedding``; of sums only differences are ever read."""
+        found: list[list[Any]] = [self._times, self._points, self._sums]
+        if self._moments is not None:
+            found.append(self._moments)
         if self._halves is not None:
-            del self._bases[:gone]
+            found += [self._halves, self._bases, self._terms]
+        return found
 
 
-class Peak:
+class Peak(Shedding):
     """The strongest single signal of one sign: points by time with running maxima of their magnitude."""
 
     __slots__ = ("_decay", "_falls", "_highest", "_points", "_times")
 
     def __init__(self, decay: Decay) -> None:
+        super().__init__()
         self._decay = decay
         self._falls = decay.falls
         self._times: list[int] = []
@@ -207,11 +205,14 @@ class Peak:
     @property
     def empty(self) -> bool:
         """Whether there is no signal."""
-        return not self._times
+        return len(self._times) == self.gone
 
     def insert(self, time: int, points: float) -> None:
         """Put one signal at its place in order of time."""
-        index = bisect_right(self._times, time)
+        index = len(self._times)
+        if index and self._times[-1] > time:
+            self.close()
+            index = bisect_right(self._times, time)
         self._times.insert(index, time)
         self._points.insert(index, points)
         self._highest.insert(index + 1, 0.0)
@@ -219,9 +220,16 @@ class Peak:
 
     def remove(self, time: int, points: float) -> None:
         """Take one signal of this time and these points out again."""
-        index = bisect_left(self._times, time)
+        index = self.gone
+        if self._times[index] != time:
+            index = bisect_left(self._times, time, index)
         while self._points[index] != points:
             index += 1
+        if index == self.gone:
+            self._highest[index + 1] = 0.0
+            self.shed(len(self._times))
+            self._remax(self.gone)
+            return
         del self._times[index], self._points[index], self._highest[index + 1]
         self._remax(index)
 
@@ -236,8 +244,8 @@ class Peak:
     def strongest(self, now: int) -> tuple[float, tuple[int, float] | None]:
         """That value, and time and points of the signal that gives it."""
         best, found = 0.0, None
-        index = bisect_right(self._times, now) - 1
-        while index >= 0:
+        index = upto(self._times, now, self.gone) - 1
+        while index >= self.gone:
             share = self._decay.share(now - self._times[index])
             if self._highest[index + 1] * (share if self._falls else 1.0) <= abs(best):
                 break
@@ -249,7 +257,11 @@ class Peak:
 
     def reach(self) -> float:
         """The value of greatest magnitude that any signal could have."""
-        return max(self._points, key=abs, default=0.0)
+        return max(self._points[self.gone :], key=abs, default=0.0)
+
+    def lists(self) -> list[list[Any]]:
+        """See ``Shedding``."""
+        return [self._times, self._points, self._highest]
 
     def _remax(self, index: int) -> None:
         top, highest = self._highest[index], self._highest

@@ -13,12 +13,10 @@ The clock of an account is the greatest record time applied to it: the same log 
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from operator import attrgetter
-
 from stream.scoring import crossing, publish
+from stream.scoring.entries import Entry
 from stream.scoring.judge import Limits, before_floor, iso, judge, key_of
-from stream.scoring.ledger import Entry, Shift
+from stream.scoring.ledger import Shift
 from stream.scoring.place import Place
 from stream.scoring.profile import Profiles
 from stream.scoring.state import AccountState
@@ -185,7 +183,7 @@ class Engine:
         state.folded_at = state.clock
         for type_, entries in list(ledger.by_type.items()):
             before = state.clock - self._kept(type_, profiles)
-            for entry in entries[: bisect_left(entries, before, key=attrgetter("time"))]:
+            for entry in entries.between(0, entries.upto(before - 1)):
                 self._fold(state, entry)
 
     def _kept(self, type_: str, profiles: Profiles) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from stream.scoring.book import Book
 from stream.scoring.criteria import Criterion
-from stream.scoring.ledger import Entry
+from stream.scoring.entries import Entry
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
 from stream.scoring.values import DISQUALIFIED, TOLERANCE, Cause, Contribution, Direction, Gap, Signal, Trigger, Why
@@ -63,7 +62,7 @@ def _why(
     if criterion.when is not None:
         return "unknown" if place.verdicts[number] is None else "not met"
     book = place.books.get(number)
-    begun = book is not None and bool(book.folded is not None or (book.times and book.times[0] <= now))
+    begun = book is not None and bool(book.folded is not None or book.counted.upto(now))
     if book is None or not begun:
         return "no signal"
     if book.rule.surge is not None:
@@ -89,8 +88,8 @@ def _standing(book: Book, now: int) -> list[Entry]:
     """The signals a criterion stands on now, oldest first."""
     rule = book.rule
     if rule.surge is not None:
-        until = bisect_right(book.times, now)
-        return book.counted[max(bisect_right(book.times, now - rule.surge.recent), until - EVIDENCE) : until]
+        until = book.counted.upto(now)
+        return book.counted.between(max(book.counted.upto(now - rule.surge.recent), until - EVIDENCE), until)
     if rule.cap is None:
         strongest = book.strongest(now)
         if strongest is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stream.scoring.columns import SCALE, half_term, half_value, to_units
 from stream.scoring.course import Course
 from stream.scoring.criteria import SignalRule
-from stream.scoring.ledger import Entry
+from stream.scoring.entries import Entry
 
 _FOLDED_BITS = 1_024
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stream.scoring.ledger import Key
+from stream.scoring.entries import Key
 from stream.scoring.profile import DAY
 from stream.scoring.state import AccountState
 from stream.scoring.values import FACT_TYPES, NOT_RETRACTABLE, Refused, Signal

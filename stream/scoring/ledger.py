@@ -6,42 +6,16 @@ repeat of an earlier counted one (SPEC section 3.4); adding one entry answers wi
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from stream.scoring.entries import Entry, Queue
 from stream.scoring.values import NOT_RETRACTABLE
 
-Key = tuple[int, str, str]
 _by_key = attrgetter("key")
-
-
-class Entry:
-    """One remembered signal, with just the members that profiles and rules read."""
-
-    __slots__ = ("chunk", "data", "id", "key", "orphan", "repeat_of", "row", "source", "time", "type")
-
-    def __init__(self, time: int, source: str, id_: str, type_: str, data: dict[str, Any], chunk: int = 0) -> None:
-        self.time = time
-        self.source = source
-        self.id = id_
-        self.type = type_
-        self.data = data
-        self.key: Key = (time, source, id_)
-        self.chunk = chunk
-        """The sealed chunk of the state it is stored in; 0 is the open one in the header."""
-        self.repeat_of: Entry | None = None
-        self.orphan = False
-        """It never counts: its original, or what took it back, was pushed out."""
-        self.row: list[Any] | None = None
-        """Its stored form, kept while it is written with every header."""
-
-    @property
-    def name(self) -> str:
-        """``source/id``, as evidence is written."""
-        return f"{self.source}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +58,7 @@ class Ledger:
     def __init__(self, rules: Mapping[str, SameEvent]) -> None:
         self._rules = rules
         self.by_identity: dict[tuple[str, str], Entry] = {}
-        self.by_type: dict[str, list[Entry]] = {}
+        self.by_type: dict[str, Queue] = {}
         self.retracted: dict[tuple[str, str], Entry] = {}
         """Identity taken back → the retraction that did it, the latest of several."""
         self._events: dict[tuple[str, tuple[Any, ...]], list[Entry]] = {}
@@ -98,17 +72,22 @@ class Ledger:
     @property
     def oldest(self) -> Entry:
         """What comes first in order of time; there must be something."""
-        return min([entries[0] for entries in self.by_type.values()], key=_by_key)
+        oldest: Entry | None = None
+        for entries in self.by_type.values():  # asked for every signal of a full ledger: plainer is faster
+            first = entries.at(0)
+            if oldest is None or first.precedes(oldest):
+                oldest = first
+        assert oldest is not None
+        return oldest
 
     def add(self, entry: Entry) -> Shift:
         """Remember a signal whose identity is new; tell what it changed in what counts."""
         identity = (entry.source, entry.id)
         self.by_identity[identity] = entry
-        entries = self.by_type.setdefault(entry.type, [])
-        if not entries or entries[-1].key < entry.key:
-            entries.append(entry)
-        else:
-            insort(entries, entry, key=_by_key)
+        entries = self.by_type.get(entry.type)
+        if entries is None:
+            entries = self.by_type[entry.type] = Queue()
+        entries.insert(entry)
         if entry.type == "retracted":
             return self._take_back(entry)
         if identity in self.retracted and entry.type not in NOT_RETRACTABLE:
@@ -140,7 +119,7 @@ class Ledger:
         identity = (entry.source, entry.id)
         del self.by_identity[identity]
         entries = self.by_type[entry.type]
-        del entries[0 if entries[0] is entry else bisect_left(entries, entry.key, key=_by_key)]
+        entries.remove(entry)
         if not entries:
             del self.by_type[entry.type]
         if entry.type == "retracted":
@@ -149,7 +128,7 @@ class Ledger:
                 del self.retracted[target]
                 taken = self.by_identity.get(target)
                 if taken is not None and taken.type not in NOT_RETRACTABLE:
-                    taken.orphan, taken.row = True, None
+                    taken.orphan = True
                     return [taken]
             return []
         key = self._event(entry)
@@ -159,7 +138,7 @@ class Ledger:
             group.remove(entry)
             orphans = [other for other in group if other.repeat_of is entry]
             for other in orphans:
-                other.repeat_of, other.orphan, other.row = None, True, None
+                other.repeat_of, other.orphan = None, True
                 group.remove(other)
             if not group:
                 del self._events[key]
@@ -194,7 +173,7 @@ class Ledger:
             return Shift([] if entry.orphan else [entry], [])
         group = self._events.setdefault(key, [])
         span = self._rules[entry.type].span
-        if not group or group[-1].key < entry.key:
+        if not group or group[-1].precedes(entry):
             anchor = (group[-1].repeat_of or group[-1]) if group else None
             group.append(entry)
             if anchor is not None and (span is None or entry.time - anchor.time <= span):

@@ -11,8 +11,9 @@ from math import inf
 from typing import Any
 
 from stream.scoring.book import Book
+from stream.scoring.entries import Entry
 from stream.scoring.folded import Folded
-from stream.scoring.ledger import Entry, Ledger
+from stream.scoring.ledger import Ledger
 from stream.scoring.profile import Profile
 
 Resting = tuple[str | None, int, int, float, dict[str, float]]
@@ -141,7 +142,7 @@ class Place:
                         self._survey()
                 else:
                     lift += gain * scales[number] if number < len(scales) else inf
-            elif not book.counted and book.folded is None:
+            elif not len(book.counted) and book.folded is None:
                 del self.books[number]
                 self._survey()
         if not matched:

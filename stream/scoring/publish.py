@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import inf
 
 from stream.scoring import crossing, explain
-from stream.scoring.ledger import Entry
+from stream.scoring.entries import Entry
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
 from stream.scoring.values import DISQUALIFIED, Cause, Direction, Signal, Standing, TierChange, Trigger

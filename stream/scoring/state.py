@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stream.scoring.entries import Entry, Key
 from stream.scoring.folded import Folded
-from stream.scoring.ledger import Entry, Key, Ledger, SameEvent
+from stream.scoring.ledger import Ledger, SameEvent
 from stream.scoring.place import Place, Resting
 from stream.scoring.profile import Profile, Profiles
 
@@ -48,6 +49,7 @@ class AccountState:
         "chunks",
         "clock",
         "dirty",
+        "edits",
         "epoch",
         "facts",
         "floor",
@@ -83,8 +85,10 @@ class AccountState:
         self.folded: dict[str, Folded] = {}
         """Rule fingerprint → what forgotten signals still give."""
         self.folded_at = born
-        self.open: dict[tuple[str, str], Entry] = {}
-        """The entries stored in the header."""
+        self.open: list[Entry] = []
+        """The entries stored in the header, as they came."""
+        self.edits = 0
+        """How often they changed otherwise than by one more: while they do not, their stored form only gets longer."""
         self.chunks: dict[int, list[Entry]] = {}
         self.sealed = 0
         """The greatest chunk number given out."""
@@ -116,13 +120,13 @@ class AccountState:
 
     def remember(self, entry: Entry) -> None:
         """File an entry for storage: into the header, whose oldest arrivals are sealed when they are too many."""
-        self.open[(entry.source, entry.id)] = entry
+        self.open.append(entry)
         if len(self.open) > CHUNK:
             self.sealed += 1
-            entries = list(self.open.values())[:CHUNK]
+            entries, self.open = self.open[:CHUNK], self.open[CHUNK:]
+            self.edits += 1
             for sealed in entries:
-                sealed.chunk, sealed.row = self.sealed, None
-                del self.open[(sealed.source, sealed.id)]
+                sealed.chunk = self.sealed
             self.chunks[self.sealed] = entries
             self.dirty.add(self.sealed)
 
@@ -132,10 +136,14 @@ class AccountState:
         Its chunk is not rewritten, only deleted once it is empty: ``gone`` says what not to read back.
         """
         self.gone[entry.type] = max(entry.key, self.gone.get(entry.type, entry.key))
-        orphans = self.ledger.drop(entry)
-        self.dirty.update(orphan.chunk for orphan in orphans if orphan.chunk)
+        for orphan in self.ledger.drop(entry):
+            if orphan.chunk:
+                self.dirty.add(orphan.chunk)
+            else:
+                self.edits += 1
         if entry.chunk == 0:
-            del self.open[(entry.source, entry.id)]
+            self.open.remove(entry)
+            self.edits += 1
             return
         chunk = self.chunks[entry.chunk]
         chunk.remove(entry)
@@ -160,8 +168,8 @@ class AccountState:
                 soonest = due
         return soonest
 
-    def to_stored(self) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
-        """The header, and the chunks that changed since last asked (``None``: delete it), as plain lists and dicts."""
+    def to_stored(self, since: int = 0) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
+        """The header, with the open entries from ``since`` on, and the chunks that changed (``None``: delete it)."""
         facts, told = self._told = self._told or _stored_facts(self.facts)
         header = {
             "v": FORMAT,
@@ -179,7 +187,7 @@ class AccountState:
             "folded_at": self.folded_at,
             "sealed": self.sealed,
             "chunks": list(self.chunks),
-            "signals": [entry.row or _stored_entry(entry) for entry in self.open.values()],
+            "signals": [_stored_entry(entry) for entry in self.open[since:]],
         }
         chunks: dict[int, list[Any] | None] = {}
         for number in sorted(self.dirty):
@@ -220,9 +228,8 @@ class AccountState:
             state.chunks[number] = kept
             entries += kept
         for row in header["signals"]:
-            entry = _read_entry(row, 0)
-            state.open[(entry.source, entry.id)] = entry
-            entries.append(entry)
+            state.open.append(_read_entry(row, 0))
+        entries += state.open
         entries.sort(key=lambda entry: entry.key)
         for entry in entries:
             state.ledger.add(entry)
@@ -254,15 +261,12 @@ def _stored_entry(entry: Entry) -> list[Any]:
     row = [entry.time, entry.source, entry.id, entry.type, entry.data]
     if entry.orphan:
         row.append(1)
-    if entry.chunk == 0:
-        entry.row = row
     return row
 
 
 def _read_entry(row: list[Any], chunk: int) -> Entry:
     entry = Entry(row[0], row[1], row[2], row[3], row[4], chunk)
     entry.orphan = len(row) > 5
-    entry.row = row if chunk == 0 else None
     return entry
 
 

@@ -268,7 +268,7 @@ def test_a_chain_of_one_event() -> None:
         desk.slowest = max(desk.slowest, process_time() - before)
     assert desk.score(1) == pytest.approx(30 * 2 ** -((1 - 0.999) / 10))
     assert desk.slowest < WORST_S
-    assert desk.state.places["p"].books[0].counted[0].id == "k0999"
+    assert desk.state.places["p"].books[0].counted.at(0).id == "k0999"
 
 
 def test_no_transition_beyond_the_calendar() -> None:

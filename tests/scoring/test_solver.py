@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stream.scoring import crossing, surge
 from stream.scoring.criteria import Surge
 from stream.scoring.engine import Limits
+from stream.scoring.entries import Entry, Queue
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
 
@@ -106,13 +107,28 @@ def test_first_millisecond(log: list[Item]) -> None:
     length=st.integers(0, 12),
 )
 def test_a_surge_over_a_span(times: list[int], spans: tuple[int, int, float, int], first: int, length: int) -> None:
-    """What is said of a surge over a whole span holds at every moment of it; of one moment it is always said."""
+    """What is said of a surge over a whole span holds at every moment of it; of one moment it is always said.
+
+    Where it is not said, there is a moment to split the span at: one at which a signal leaves a window.
+    """
     rule = Surge(*spans)
-    now = [time for time in times if time <= first]
+    now = queue([time for time in times if time <= first])
     verdict = surge.throughout(rule, now, first, first + length)
     every = {surge.holds(rule, now, moment) for moment in range(first, first + length + 1)}
     assert verdict is None or every == {verdict}
     assert verdict is not None or length > 0
+    bends = {entry.time + age for entry in now for age in (rule.recent, rule.recent + rule.baseline)}
+    within = {bend for bend in bends if first < bend <= first + length}
+    assert surge.bend(rule, now, first, first + length) in (within or {None})
+    assert verdict is not None or within
+
+
+def queue(times: list[int]) -> Queue:
+    """Signals of these times."""
+    found = Queue()
+    for number, time in enumerate(times):
+        found.insert(Entry(time, "s", f"{number:03d}", "intent_surge", {}))
+    return found
 
 
 def test_a_dwell_that_ends_while_the_score_recovers() -> None:
@@ -185,7 +201,6 @@ def test_days_and_milliseconds(items: list[Item]) -> None:
         assert exact
         assert all(crossing.tier_at(place, now) == place.tier for now in looks)
         assert moment is None or crossing.tier_at(place, moment) != place.tier
-
 
 
 def line(name: str, signal: str, points: float, **more: Any) -> dict[str, Any]:
