@@ -36,8 +36,8 @@ def to_units(points: float) -> int:
 
 def half_term(points: float, since: int, span: int) -> tuple[int, int]:
     """``points x 2**(since / span)`` as ``(mantissa, exponent)``: mantissa x 2**(exponent - 64)."""
-    whole, rest = divmod(since, span)
-    return int(ldexp(points * 2.0 ** (rest / span), SCALE)), whole
+    whole = since // span
+    return int(ldexp(points * 2.0 ** ((since - whole * span) / span), SCALE)), whole
 
 
 def half_value(total: int, base: int, now: int, span: int) -> float:
@@ -46,8 +46,8 @@ def half_value(total: int, base: int, now: int, span: int) -> float:
     if extra > 0:
         total >>= extra
         base += extra
-    whole, rest = divmod(now, span)
-    return ldexp(float(total), base - whole - SCALE) * float(2.0 ** -(rest / span))
+    whole = now // span
+    return ldexp(float(total), base - whole - SCALE) * float(2.0 ** -((now - whole * span) / span))
 
 
 def bounded(total: float, cap: float) -> float:

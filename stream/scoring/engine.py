@@ -86,7 +86,7 @@ class Engine:
         if plain and (crowd <= 0 or _gives_way(state, signal, crowd, profiles)):
             counted = self._add(state, signal, shift, changes, crowded=crowd > 0)
         else:
-            counted = self._turn(state, signal, shift, changed, changes, fresh=fresh, crowded=crowd > 0)
+            counted = self._turn(state, signal, shift, changed, changes, fresh=fresh, crowd=crowd)
         if facts:
             return "fact"
         if signal.type == "retracted":
@@ -121,15 +121,17 @@ class Engine:
         changes: list[TierChange],
         *,
         fresh: bool,
-        crowded: bool,
+        crowd: int,
     ) -> bool:
         """Whatever else a signal may do: tell facts, take back, be the first, push others out."""
         touched = {entry.type for entry in (*shift.added, *shift.removed)}
+        if crowd == 1:
+            touched.add(state.ledger.oldest.type)
         counted = False
         moved: list[tuple[Place, list[float]]] = []
         for place in state.places.values():
             read = not place.profile.facts.isdisjoint(changed)
-            alike = not (fresh or crowded) and touched.isdisjoint(place.profile.by_type)
+            alike = not (fresh or crowd > 1) and touched.isdisjoint(place.profile.by_type)
             if alike and not read:
                 continue
             before = place.values(state.clock)
@@ -140,7 +142,7 @@ class Engine:
             for entry in shift.added:
                 counted = place.count(entry, state.folded) is not None or counted
             moved.append((place, before))
-        if crowded:
+        if crowd > 0:
             self._crowd_out(state)
         for place, before in moved:
             publish.settle(state, place, _cause(signal), signal, before, None, changes)
@@ -171,11 +173,13 @@ class Engine:
 
     def _crowd_out(self, state: AccountState) -> None:
         """Forget the oldest of too many, before the tier machine runs: it may count for less now (``Folded``)."""
-        ledger = state.ledger
+        ledger, floor = state.ledger, state.floor
+        oldest = ledger.oldest
         while len(ledger) > self.limits.remembered:
-            self._fold(state, ledger.oldest)
-            floor = ledger.oldest.key
-            state.floor = floor if state.floor is None else max(floor, state.floor)
+            self._fold(state, oldest)
+            oldest = ledger.oldest
+        if floor is None or floor[0] < oldest.time or floor < oldest.key:
+            state.floor = oldest.key
 
     def _forget(self, state: AccountState, profiles: Profiles) -> None:
         """Forget what is old enough to go on counting as before: a pass, made a few days after the last."""

@@ -63,10 +63,10 @@ def judge(limits: Limits, state: AccountState, signal: Signal, time: int) -> Non
 
 def before_floor(limits: Limits, state: AccountState, now: int, key: Key, type_: str) -> bool:
     """Whether something that happened then could have been forgotten, under this horizon or an earlier shorter one."""
-    if key[0] < now - limits.horizon or (state.floor is not None and key < state.floor):
+    time, floor, gone = key[0], state.floor, state.gone.get(type_)
+    if time < now - limits.horizon or (floor is not None and time <= floor[0] and key < floor):
         return True
-    gone = state.gone.get(type_)
-    return gone is not None and key <= gone
+    return gone is not None and time <= gone[0] and key <= gone
 
 
 def _late(limits: Limits, state: AccountState, now: int, what: str, time: int) -> str:

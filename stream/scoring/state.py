@@ -135,7 +135,9 @@ class AccountState:
 
         Its chunk is not rewritten, only deleted once it is empty: ``gone`` says what not to read back.
         """
-        self.gone[entry.type] = max(entry.key, self.gone.get(entry.type, entry.key))
+        gone = self.gone.get(entry.type)
+        if gone is None or gone[0] < entry.time or gone < entry.key:
+            self.gone[entry.type] = entry.key
         for orphan in self.ledger.drop(entry):
             if orphan.chunk:
                 self.dirty.add(orphan.chunk)
