@@ -11,7 +11,7 @@ from math import inf
 from stream.scoring import surge
 from stream.scoring.columns import Column, Peak, bounded
 from stream.scoring.course import Course
-from stream.scoring.criteria import SignalRule
+from stream.scoring.criteria import Limit, SignalRule
 from stream.scoring.entries import Entry, Queue
 from stream.scoring.folded import Folded
 from stream.scoring.values import TOLERANCE
@@ -44,15 +44,8 @@ class Book:
         limit = self.rule.limit
         if limit is None:
             return self._insert(entry)
-        if not self._matched.append(entry):
-            self._matched.insert(entry)
-            self._recount()
-            return inf
-        window, counted = entry.time // limit.per, len(self.counted)
-        left = limit.count - (self.folded.spent(window) if self.folded else 0)
-        if left > 0 and (counted < left or self.counted.at(counted - left).time // limit.per != window):
-            return self._insert(entry)
-        return 0.0
+        self._matched.insert(entry)
+        return self._within(limit, entry)
 
     def remove(self, entry: Entry) -> None:
         """Count a signal no longer."""
@@ -251,6 +244,22 @@ class Book:
         if points != 0:
             self._side(points).insert(entry.time, points)
         return points if points >= 0 and self._falls else inf
+
+    def _within(self, limit: Limit, entry: Entry) -> float:
+        """Of each window the first signals count: one that comes late takes the place of the last that did."""
+        window = entry.time // limit.per
+        left = limit.count - (self.folded.spent(window) if self.folded else 0)
+        if left <= 0:
+            return 0.0
+        stop = self.counted.upto((window + 1) * limit.per - 1)
+        if stop < left or self.counted.at(stop - left).time // limit.per != window:
+            return self._insert(entry)
+        last = self.counted.at(stop - 1)
+        if last.precedes(entry):
+            return 0.0
+        self._delete(last)
+        self._insert(entry)
+        return inf
 
     def _delete(self, entry: Entry) -> bool:
         """Tells whether it was there."""
