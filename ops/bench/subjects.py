@@ -15,6 +15,7 @@ import orjson
 from ops.bench.typical import FACTS, PROFILE
 from schemas.envelope import TYPE_PREFIX
 from schemas.times import format_time
+from stream.scoring.agenda import Agenda
 from stream.scoring.engine import Engine
 from stream.scoring.partition import Memory, Partition
 from stream.scoring.place import Place
@@ -99,7 +100,9 @@ class Prepared:
         state = AccountState.from_stored(orjson.loads(self.header), chunks, self._timeline.profiles)
         state.build()
         partition.accounts.put(state)
-        partition.restore([(ACCOUNT, state.due, state.epoch)])
+        dues = Agenda(partition.accounts.names())
+        dues.set(ACCOUNT, state.due)
+        partition.restore(dues, [])
         return Subject(partition, state)
 
     def _event(self, type_: str, data: dict[str, Any]) -> bytes:

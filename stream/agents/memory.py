@@ -11,7 +11,9 @@ import orjson
 
 from stream.agents.table import Account, is_account, partition_key
 from stream.metrics import Metrics
+from stream.scoring.agenda import Agenda
 from stream.scoring.engine import Activation, Timeline
+from stream.scoring.names import Names
 from stream.scoring.partition import Partition
 from stream.scoring.profile import Profile, Profiles, compile_profile
 from stream.scoring.state import FORMAT, StateTooNew
@@ -35,14 +37,19 @@ class ShardMemory:
     """… as long as the topic is this one."""
     importing: bool = False
     outside: int = 0
-    names: set[str] = field(default_factory=set)
-    dues: list[tuple[str, int | None, int]] = field(default_factory=list)
+    names: Names = field(default_factory=Names)
+    dues: Agenda = field(init=False)
+    behind: list[str] = field(default_factory=list)
+    """Accounts that have not been through all activations of profiles."""
     pending: list[str] = field(default_factory=list)
-    drifts: list[tuple[int, str]] = field(default_factory=list)
+    drifts: Agenda = field(init=False)
     tiers: Counter[tuple[str, str]] = field(default_factory=Counter)
     sizes: int = 0
     moved: dict[str, str] = field(default_factory=dict)
     """Accounts of this partition that are other names by now, and for what."""
+
+    def __post_init__(self) -> None:
+        self.dues, self.drifts = Agenda(self.names), Agenda(self.names)
 
 
 def read_shard(stored: Rows, number: int) -> ShardMemory:
@@ -65,11 +72,12 @@ def read_shard(stored: Rows, number: int) -> ShardMemory:
         name = header["account"]
         memory.names.add(name)
         dues = [place[6] for place in header["places"].values() if place[6] is not None]
-        memory.dues.append((name, min(dues, default=None), header["epoch"]))
+        memory.dues.set(name, min(dues, default=None))
+        memory.drifts.set(name, header.get("drift"))
+        if header["epoch"] < memory.timeline.epoch:
+            memory.behind.append(name)
         if header.get("pending"):
             memory.pending.append(name)
-        if header.get("drift") is not None:
-            memory.drifts.append((header["drift"], name))
         memory.tiers.update((profile, place[1]) for profile, place in header["places"].items() if place[1])
     return memory
 

@@ -52,11 +52,8 @@ class Scores:
         self._now = 0
         """The wall clock, as last seen."""
         self._published: dict[str, int] = {}
-        self._drift = {name: moment for moment, name in memory.drifts}
-        """Account → when its score will have drifted."""
-        self._drifts = list(memory.drifts)
-        """The same as a heap; an entry that is not in ``_drift`` any more is void."""
-        heapq.heapify(self._drifts)
+        self._drifts = memory.drifts
+        """When the score of each account will have drifted."""
         self._at_once: dict[str, int] = {}
         self.pressed = False
         """Whether many signals wait."""
@@ -85,7 +82,7 @@ class Scores:
 
     def due(self, now: int) -> bool:
         """Whether something may be published."""
-        return self._drifted(now) or self._first_ripe(now) is not None
+        return self._drifted(now) is not None or self._first_ripe(now) is not None
 
     def publish(self, now: int) -> list[Append]:
         """Records for every account that is due; their accounts are dirty afterwards."""
@@ -98,14 +95,12 @@ class Scores:
             heapq.heappop(self._turns)
             del self._waiting[ripe]
             chosen.setdefault(ripe, 0)
-        while self._drifted(now) and len(chosen) < most:
-            moment, name = heapq.heappop(self._drifts)
-            if self._drift.get(name) == moment:
-                del self._drift[name]
-                if self._passed(name, moment):
-                    self._expect(name, now + AFTER_TICK)
-                else:
-                    chosen[name] = max(chosen.get(name, 0), moment)
+        while (moment := self._drifted(now)) is not None and len(chosen) < most:
+            name = self._drifts.pop()
+            if self._passed(name, moment):
+                self._drifts.set(name, now + AFTER_TICK)
+            else:
+                chosen[name] = max(chosen.get(name, 0), moment)
         records = [self._record(name, as_of, now) for name, as_of in chosen.items()]
         self._forget_old(now)
         return [record for record in records if record is not None]
@@ -126,15 +121,17 @@ class Scores:
             if place.books and (at := next_drift(place, moment, self._settings.scores_drift)) is not None
         ]
         account.drift = min(drifts, default=None)
-        self._expect(name, account.drift)
+        self._drifts.set(name, account.drift)
         self._table.put(state)
         self._published[name] = now
         topic = self._settings.topic(ACCOUNT_SCORES)
         value = encode_scored(state, standings, source=self._settings.source, as_of=moment)
         return Append(topic, self._number, name.encode(), value)
 
-    def _drifted(self, now: int) -> bool:
-        return bool(self._drifts) and self._drifts[0][0] <= self._ripe_by(now) and not self._partition.importing
+    def _drifted(self, now: int) -> int | None:
+        """The first moment at which a score has drifted, if that is over."""
+        moment = None if self._partition.importing else self._drifts.next
+        return moment if moment is not None and moment <= self._ripe_by(now) else None
 
     def _ripe_by(self, now: int) -> int:
         return now - PRESSED if self.pressed and not self._leaving else now
@@ -144,16 +141,6 @@ class Scores:
         account = self._table.account(name)
         due = account.state.due if account is not None else None
         return due is not None and due <= moment
-
-    def _expect(self, name: str, drift: int | None) -> None:
-        if drift is None:
-            self._drift.pop(name, None)
-        elif self._drift.get(name) != drift:
-            self._drift[name] = drift
-            heapq.heappush(self._drifts, (drift, name))
-            if len(self._drifts) > 2 * len(self._drift) + 1_000:  # void ones would only go as their moments pass
-                self._drifts = [(moment, one) for one, moment in self._drift.items()]
-                heapq.heapify(self._drifts)
 
     def _first_ripe(self, now: int) -> str | None:
         """The account that may have been published for longest; its turn is the first of the heap."""

@@ -158,7 +158,7 @@ class Shard:
         self.partition = Partition(self._engine, self.table, memory.timeline)
         self.partition.clock, self.partition.outside = memory.clock, memory.outside
         self.partition.importing = memory.importing
-        self.partition.restore(memory.dues)
+        self.partition.restore(memory.dues, memory.behind)
         self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
         self._counted.load(memory)
         self._moved = memory.moved

@@ -7,13 +7,14 @@ One record an account holds the header of its state; sealed chunks of older sign
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
 from stream.agents.writing import Writing
 from stream.scoring.engine import Timeline
+from stream.scoring.names import Names
 from stream.scoring.state import AccountState
 from stream.transports.rows import Rows
 
@@ -44,7 +45,7 @@ class Account:
 class AccountTable:
     """The accounts of one partition over its stored bytes. Fulfils ``Accounts`` of the core."""
 
-    def __init__(self, stored: Rows, names: set[str], timeline: Timeline, cached: int = 20_000) -> None:
+    def __init__(self, stored: Rows, names: Names, timeline: Timeline, cached: int = 20_000) -> None:
         self._stored = stored
         self._names = names
         self._timeline = timeline
@@ -59,7 +60,7 @@ class AccountTable:
         return found.state if found else None
 
     def __contains__(self, name: str) -> bool:
-        return name in self._names
+        return name in self._live or name in self._names
 
     def account(self, name: str) -> Account | None:
         """The live account, read from its stored form where needed."""
@@ -82,7 +83,7 @@ class AccountTable:
             self._names.add(state.account)
         self.dirty[state.account] = found
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> Names:
         """Every account of the partition."""
         return self._names
 

@@ -6,11 +6,13 @@ smaller than its predecessor counts as its predecessor; an import has an order o
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable
 from typing import Protocol
 
+from stream.scoring.agenda import Agenda
 from stream.scoring.engine import Activation, Engine, Timeline
+from stream.scoring.names import Names
 from stream.scoring.profile import Profile
 from stream.scoring.state import AccountState
 from stream.scoring.values import Effects, Signal, TierChange
@@ -25,8 +27,8 @@ class Accounts(Protocol):
     def put(self, state: AccountState) -> None:
         """The state was changed (in place) and is to be stored."""
 
-    def names(self) -> Iterable[str]:
-        """Every account, in any order."""
+    def names(self) -> Names:
+        """Every account. One object for good, that has a new one as soon as it was ``put``."""
 
 
 class Memory:
@@ -34,6 +36,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.states: dict[str, AccountState] = {}
+        self._names = Names()
 
     def get(self, account: str) -> AccountState | None:
         """The state of an account."""
@@ -42,10 +45,11 @@ class Memory:
     def put(self, state: AccountState) -> None:
         """Keep a state."""
         self.states[state.account] = state
+        self._names.add(state.account)
 
-    def names(self) -> Iterator[str]:
+    def names(self) -> Names:
         """Every account."""
-        return iter(self.states)
+        return self._names
 
 
 class Partition:
@@ -61,9 +65,9 @@ class Partition:
         """Whether history is being brought in: no ticks, and changes say so."""
         self.outside = 0
         """While importing: the greatest record time before the import."""
-        self._heap: list[tuple[int, str]] = []
-        self._due: dict[str, int] = {}
-        self._behind: list[str] = []
+        self._dues = Agenda(accounts.names())
+        self._behind = array("I")
+        """Numbers of accounts that wait to be rescored, the first by name last."""
 
     def signal(self, signal: Signal, time: int) -> Effects:
         """A signal with its record time."""
@@ -106,7 +110,7 @@ class Partition:
         """Take up to ``budget`` accounts through outstanding activations; the changes are those of the activation."""
         changes: list[TierChange] = []
         while self._behind and (budget is None or budget > 0):
-            state = self.accounts.get(self._behind.pop())
+            state = self.accounts.get(self.accounts.names()[self._behind.pop()])
             if state is not None and state.epoch < self.timeline.epoch:
                 self.engine.catch_up(state, state.clock, self.timeline, changes)
                 self._keep(state)
@@ -123,28 +127,21 @@ class Partition:
     @property
     def next_due(self) -> int | None:
         """No transition in this partition comes before this moment."""
-        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        return self._dues.next
 
     def advance(self, until: int) -> list[TierChange]:
         """Emit everything due up to ``until``, also while importing (the end of a replay)."""
         return [*self.rescore(), *self._pass(self._at(until))]
 
-    def restore(self, dues: Iterable[tuple[str, int | None, int]]) -> None:
-        """After recovery: take in ``(account, due, epoch)`` of every stored account."""
-        for account, due, epoch in dues:
-            self._schedule(account, due)
-            if epoch < self.timeline.epoch:
-                self._behind.append(account)
-        self._behind.sort(reverse=True)
+    def restore(self, dues: Agenda, behind: Iterable[str]) -> None:
+        """After recovery: take in when every stored account is due, and those that wait to be rescored."""
+        self._dues = dues
+        self._wait(behind)
 
     def _pass(self, time: int) -> list[TierChange]:
         changes: list[TierChange] = []
         while (due := self.next_due) is not None and due <= time:
-            account = heapq.heappop(self._heap)[1]
-            del self._due[account]
-            state = self.accounts.get(account)
+            state = self.accounts.get(self._dues.pop())
             if state is None:
                 continue
             self.engine.catch_up(state, time, self.timeline, changes)
@@ -154,21 +151,15 @@ class Partition:
 
     def _turn(self, activation: Activation) -> None:
         self.timeline.add(activation)
-        self._behind = sorted(self.accounts.names(), reverse=True)
+        self._wait(self.accounts.names())
+
+    def _wait(self, accounts: Iterable[str]) -> None:
+        names = self.accounts.names()
+        self._behind = array("I", map(names.add, sorted(accounts, reverse=True)))
 
     def _keep(self, state: AccountState) -> None:
         self.accounts.put(state)
-        self._schedule(state.account, state.due)
-
-    def _schedule(self, account: str, due: int | None) -> None:
-        if due is None:
-            self._due.pop(account, None)
-        elif self._due.get(account) != due:
-            self._due[account] = due
-            heapq.heappush(self._heap, (due, account))
-            if len(self._heap) > 2 * len(self._due) + 1_000:  # void entries would only go as their moments pass
-                self._heap = [(moment, name) for name, moment in self._due.items()]
-                heapq.heapify(self._heap)
+        self._dues.set(state.account, state.due)
 
     def _at(self, time: int) -> int:
         self.clock = max(self.clock, time)

@@ -36,6 +36,8 @@ if typing.TYPE_CHECKING:
 
 FETCH_BYTES = 4 * 1024 * 1024
 """Of a partition at once; a larger record comes alone."""
+ANSWER_BYTES = 4 * 1024 * 1024
+"""Of all partitions at once: while much is read, several answers are in memory."""
 FETCH_WAIT_MS = 25
 """How long a broker may hold back an answer that has nothing. A partition that was read just now is not in the request
 under way: so much later is its next record seen."""

@@ -19,7 +19,7 @@ from faust.types import TP
 from stream.transports.batching import Batch, BatchingConductor, BatchLimits
 from stream.transports.errors import LogUnavailable, LogUnreachable, UnknownTopic
 from stream.transports.kafka_connection import Connection
-from stream.transports.kafka_consumer import FETCH_BYTES, FETCH_WAIT_MS, KafkaConsumer
+from stream.transports.kafka_consumer import ANSWER_BYTES, FETCH_BYTES, FETCH_WAIT_MS, KafkaConsumer
 from stream.transports.kafka_headers_async import tolerate
 from stream.transports.kafka_producer import KafkaProducer
 from stream.transports.kafka_sending import REQUEST_TIMEOUT_MS, InDoubt, Producer
@@ -138,6 +138,7 @@ class KafkaTransport(base.Transport):
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            fetch_max_bytes=ANSWER_BYTES,
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=session,

@@ -21,6 +21,7 @@ from rocksdict import (
     DBCompressionType,
     Options,
     Rdict,
+    ReadOptions,
     WriteBatch,
     WriteOptions,
 )
@@ -38,9 +39,10 @@ DAMAGED = "damaged"
 OLD = 12 * 3_600.0
 """Seconds after which rows that nobody wrote are read back anew: compaction may have dropped the tombstones meanwhile
 (``delete.retention.ms`` is a day)."""
-CACHE_BYTES = 64 * 1024 * 1024
-WRITE_BYTES = 8 * 1024 * 1024
-"""Of a partition, before they go to the disk."""
+CACHE_BYTES = 16 * 1024 * 1024
+"""Of all partitions."""
+WRITE_BYTES = 2 * 1024 * 1024
+"""Of a partition, before they go to the disk; as much again while they do."""
 
 
 LOCKED = ("While lock file", "lock hold by current process")
@@ -61,6 +63,8 @@ class RocksRows:
         self._options = _options(cache)
         self._lazily = WriteOptions()
         cast(Any, self._lazily).disable_wal = True  # the changelog has it
+        self._in_passing = ReadOptions()
+        cast(Any, self._in_passing).fill_cache(False)  # who reads everything reads nothing twice
         self._open()
         if self.end is not None and self._of != incarnation:
             log.warning("%s: the rows come from another changelog, and are read anew", path)
@@ -74,7 +78,7 @@ class RocksRows:
         self.path.mkdir(parents=True, exist_ok=True)
         opened: Rdict | None = None
         try:
-            self._db = opened = Rdict(str(self.path), self._options)
+            self._db = opened = self._rows()
             end = cast("bytes | None", opened.get(END))
         except Exception as error:
             if any(sign in str(error) for sign in LOCKED):
@@ -86,13 +90,17 @@ class RocksRows:
                 opened.close()
             shutil.rmtree(self.path)  # damaged: everything is in the changelog
             self.path.mkdir(parents=True)
-            self._db = Rdict(str(self.path), self._options)
+            self._db = self._rows()
             end = None
         self.end: int | None = None
         self._written, self._of = 0.0, ""
         if end is not None:
             offset, written, *of = end.decode().split()
             self.end, self._written, self._of = int(offset), float(written), "".join(of)
+
+    def _rows(self) -> Rdict:
+        # Told once only, the options would not hold where there are rows: those of before would, and a cache apart.
+        return Rdict(str(self.path), self._options, {"default": self._options})
 
     def get(self, key: bytes, /) -> bytes | None:
         """See ``Rows``."""
@@ -121,7 +129,7 @@ class RocksRows:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every row, read from the disk as asked for. Raises RowsDamaged, RowsClosed."""
         try:
-            found = cast(Any, self._db.iter())
+            found = cast(Any, self._db.iter(self._in_passing))
             found.seek_to_first()
             while found.valid():
                 key: bytes = found.key()

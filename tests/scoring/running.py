@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from stream.scoring.engine import Engine, Limits
+from stream.scoring.names import Names
 from stream.scoring.partition import Memory, Partition
 from stream.scoring.profile import compile_profile
 from stream.scoring.publish import standing
@@ -28,6 +29,7 @@ class Restarting:
         self.chunk_bytes: list[int] = []
         """Of each sealed chunk written."""
         self.chunks: dict[str, dict[int, str]] = {}
+        self._names = Names()
 
     def get(self, account: str) -> AccountState | None:
         """Read the state from its stored form."""
@@ -41,6 +43,7 @@ class Restarting:
     def put(self, state: AccountState) -> None:
         """Write the state to its stored form."""
         header, chunks = state.to_stored()
+        self._names.add(state.account)
         self.headers[state.account] = json.dumps(header)
         self.header_bytes.append(len(self.headers[state.account]))
         kept = self.chunks.setdefault(state.account, {})
@@ -51,9 +54,9 @@ class Restarting:
                 kept[number] = json.dumps(rows)
                 self.chunk_bytes.append(len(kept[number]))
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> Names:
         """Every account."""
-        return list(self.headers)
+        return self._names
 
 
 class Storing(Restarting):

@@ -39,6 +39,17 @@ def test_what_was_written_is_there(kept: Path) -> None:
     rows.close()
 
 
+def test_rows_of_a_later_start_share_the_one_cache(kept: Path) -> None:
+    """What partitions take of the memory is one sum, also where the directory was made before."""
+    cache = Cache(1 << 20)
+    rows = RocksRows(kept, cache, "a")
+    assert len(rows) == len(ROWS)
+    assert cache.get_usage() < 10_000, "what is read in passing is not kept"
+    assert [key for key in ROWS if key not in rows] == []
+    assert 100_000 < cache.get_usage() < 2 << 20
+    rows.close()
+
+
 def test_rows_of_another_changelog_are_forgotten(kept: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The topic was made anew, or the directory is another installation's: it is said, and all is read again."""
     rows = rows_at(kept, "b")

@@ -190,17 +190,6 @@ def test_a_drift_that_a_transition_comes_before_waits_for_its_tick() -> None:
     assert desk.beat() == []
 
 
-def test_drifts_are_forgotten_with_their_scores() -> None:
-    """An account that is published again and again leaves one entry to wait for, not one a record."""
-    desk = Desk(document(profile(funding="{half_life: 300d}")), scores_every="1s")
-    for number in range(3_000):
-        desk.now += 1_500
-        desk.tell(funding(f"f{number}", "busy.com", desk.now, "grant"))
-        desk.beat()
-    assert len(desk.documents("account-scores")) > 2_900
-    assert len(desk.shard.scores._drifts) < 2_000
-
-
 def test_while_many_signals_wait_scores_do_too_but_not_for_ever() -> None:
     """Behind by thousands, only tier changes come with their scores; the others half a minute later, and each once."""
     desk = Desk(document(profile()))
