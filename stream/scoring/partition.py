@@ -144,6 +144,7 @@ class Partition:
             state = self.accounts.get(self._dues.pop())
             if state is None:
                 continue
+            state.scheduled = None
             self.engine.catch_up(state, time, self.timeline, changes)
             self._keep(state)
         changes.sort(key=lambda change: (change.effective_at, change.account))
@@ -159,7 +160,10 @@ class Partition:
 
     def _keep(self, state: AccountState) -> None:
         self.accounts.put(state)
-        self._dues.set(state.account, state.due)
+        due = state.due
+        if due != state.scheduled:  # with most signals it stays
+            self._dues.set(state.account, due)
+            state.scheduled = due
 
     def _at(self, time: int) -> int:
         self.clock = max(self.clock, time)

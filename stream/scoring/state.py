@@ -60,6 +60,7 @@ class AccountState:
         "open",
         "places",
         "resting",
+        "scheduled",
         "sealed",
     )
 
@@ -94,6 +95,8 @@ class AccountState:
         """The greatest chunk number given out."""
         self.dirty: set[int] = set()
         """Chunks whose stored form is behind."""
+        self.scheduled: int | None = None
+        """When its partition expects it to be due: as it is stored, and kept with each change."""
         self._values: dict[str, Any] | None = None
         self._told: tuple[dict[str, Any], list[Key]] | None = None
         """The stored form of the facts, and of the signals that told them."""
@@ -235,7 +238,7 @@ class AccountState:
         entries.sort(key=lambda entry: entry.key)
         for entry in entries:
             state.ledger.add(entry)
-        state.built = False
+        state.built, state.scheduled = False, state.due
         return state
 
 
