@@ -99,10 +99,7 @@ def look_ahead(subject: Subject, _: Effects) -> None:
 
 def encode_state(subject: Subject, _: Effects) -> None:
     """What is written of the account, were the signal alone in its batch: the header, and chunks that were sealed."""
-    header, chunks = subject.state.to_stored()
-    for rows in chunks.values():
-        orjson.dumps(rows)
-    orjson.dumps(header)
+    subject.writing.write(subject.state, {})
 
 
 def encode_changes(_: Subject, effects: Effects) -> None:

@@ -15,6 +15,7 @@ import orjson
 from ops.bench.typical import FACTS, PROFILE
 from schemas.envelope import TYPE_PREFIX
 from schemas.times import format_time
+from stream.agents.writing import Writing
 from stream.scoring.agenda import Agenda
 from stream.scoring.engine import Engine
 from stream.scoring.partition import Memory, Partition
@@ -62,6 +63,8 @@ class Subject(NamedTuple):
 
     partition: Partition
     state: AccountState
+    writing: Writing
+    """It has written the account as it was."""
 
     @property
     def place(self) -> Place:
@@ -103,7 +106,9 @@ class Prepared:
         dues = Agenda(partition.accounts.names())
         dues.set(ACCOUNT, state.due)
         partition.restore(dues, [])
-        return Subject(partition, state)
+        writing = Writing()
+        writing.write(state, {})
+        return Subject(partition, state, writing)
 
     def _event(self, type_: str, data: dict[str, Any]) -> bytes:
         self._count += 1
