@@ -172,8 +172,8 @@ class Shard:
         if not records or records[0].offset >= self.applied:
             return records
         fresh = [record for record in records if record.offset >= self.applied]
-        told = "partition %d: %d records were applied before and are left out"
-        log.info(told, self.number, len(records) - len(fresh))
+        left, told = len(records) - len(fresh), "partition %d: %d records were applied before and are left out"
+        log.log(logging.WARNING if records[-1].offset < self.applied else logging.INFO, told, self.number, left)
         return fresh
 
     def _record(self, record: Record, told: Mark | Incoming | Refusal, now: int, work: Work) -> None:

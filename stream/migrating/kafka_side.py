@@ -14,9 +14,10 @@ from schemas.topics import ACCOUNT_STATE, DAY, INTAKE, SIGNALS, TOPICS
 from stream.agents.memory import read_format
 from stream.agents.table import partition_key
 from stream.migrating.sides import Positions
+from stream.scoring.state import StateTooNew
 from stream.settings import Settings
 from stream.topology import group_of
-from stream.transports.errors import LogError
+from stream.transports.errors import LogError, LogTooNew
 from stream.transports.kafka_errors import translated
 from stream.transports.kafka_log import KafkaLog
 
@@ -124,12 +125,15 @@ def _applied(log: KafkaLog, settings: Settings, positions: Positions) -> dict[tu
     found, topic, state = dict(positions), settings.topic(SIGNALS), settings.topic(ACCOUNT_STATE)
     if not {topic, state} <= set(log.topics()):
         return found
-    for partition in range(log.partitions(topic)):
+    for partition in range(min(log.partitions(topic), log.partitions(state))):
         last, position = log.last(topic, partition), found.get((topic, partition), 0)
         if last is None or position > last:
             continue
         rows = log.read_key(state, partition_key("clock", partition), partition=partition)
-        known = read_format(rows[-1].value) if rows else {}
+        try:
+            known = read_format(rows[-1].value) if rows else {}
+        except StateTooNew as error:
+            raise LogTooNew(f"{log.name}: {error}.") from error
         if known.get("log") == log.incarnation(topic):
             found[topic, partition] = max(position, known["applied"])
     return found

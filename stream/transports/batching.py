@@ -97,10 +97,9 @@ class CommitsBatches(Protocol):
         Called by the agent that got the batch, on the event loop, at most once at a time for a partition and in the
         order of the batches. Waits for the disk or the broker; the event loop goes on meanwhile.
 
-        On return all of `appends` are acknowledged and the position is behind the batch. What is between failure and
-        success differs: the embedded log writes all of it in one transaction or none; Kafka appends in the order given,
-        waits for the acknowledgements, then commits the position, so that a crash in between repeats records. So give
-        outputs first, then changelog records, and put into local tables only after the return.
+        On return all of `appends` are acknowledged and the position is behind the batch, unless it ``follows``. It is
+        one transaction, on the embedded log as on Kafka: after a crash all of it is there, or nothing. Give outputs
+        first, then changelog records, and put into local tables only after the return.
 
         Returns the offsets of `appends`. Raises StaleBatch (drop the batch and go on), or the transport's error (for
         the embedded log a LogError, such as LogFull): then the batch is still open, nothing of it is visible on the

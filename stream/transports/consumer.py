@@ -210,6 +210,7 @@ class BatchingConsumer(Consumer):
             self._committed_offset[tp] = batch.end
             self.app.monitor.on_tp_commit({tp: batch.end})
         self.app.sensors.on_message_out(tp, offset, batch.message)
+        del batch.message  # each has the other: so much would wait for the collector
         notify(self._waiting_for_ack)
         self._wake.set()
 
@@ -228,6 +229,7 @@ class BatchingConsumer(Consumer):
         for tp in list(tps):
             for batch in self._open.pop(tp, {}).values():
                 self._unacked_messages.discard(batch.message)
+                del batch.message
             for kept in (self._window, self._acked, self._acked_index):
                 cast("dict[TP, Any]", kept).pop(tp, None)
 

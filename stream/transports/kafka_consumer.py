@@ -8,6 +8,7 @@ It runs on the worker's own event loop. Nothing of a partition is read before it
 
 from __future__ import annotations
 
+import asyncio
 import typing
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -38,6 +39,8 @@ FETCH_BYTES = 4 * 1024 * 1024
 """Of a partition at once; a larger record comes alone."""
 ANSWER_BYTES = 4 * 1024 * 1024
 """Of all partitions at once: while much is read, several answers are in memory."""
+COMMIT_TIMEOUT = 2.0
+"""Seconds for the brokers to take positions: whoever stops must not wait for one that is away."""
 FETCH_WAIT_MS = 25
 """How long a broker may hold back an answer that has nothing. A partition that was read just now is not in the request
 under way: so much later is its next record seen."""
@@ -215,16 +218,25 @@ class KafkaConsumer(RefusedConsumer):
                 committed[TP(*tp)] = offset
         return committed
 
+    async def _commit_offsets(self, offsets: Mapping[TP, int], *args: Any, **options: Any) -> bool:
+        """Faust takes positions that were not taken for committed: they would not be told again."""
+        before = {tp: self._committed_offset[tp] for tp in offsets}
+        done = bool(await super()._commit_offsets(offsets, *args, **options))
+        if not done:
+            self._committed_offset.update(before)
+        return done
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         ours = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
         if not ours:  # given back meanwhile; the client takes nothing for a mistake of ours
             return False
         try:
-            await self.client.commit(offsets_of(ours))
+            async with asyncio.timeout(COMMIT_TIMEOUT):
+                await self.client.commit(offsets_of(ours))
         except (CommitFailedError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError) as error:
             self.log.info("Positions not committed, the partitions are being assigned anew: %r", error)
             return False
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             self.log.warning("Positions not committed yet: %r", error)
             return False
         return True

@@ -128,7 +128,7 @@ def test_in_use_is_refused(file: Settings, kafka: Settings) -> None:
         with kafka_log(kafka) as log:
             member = log.clients.member(group_of(kafka) + app, kafka.topic(SIGNALS))
             until = time.monotonic() + 40
-            while not member.assignment():
+            while not log.members(group_of(kafka) + app):
                 assert time.monotonic() < until, "it never became a member"
                 member.poll(timeout_ms=100)
             for ways in ((file, kafka), (kafka, file)):

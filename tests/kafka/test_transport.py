@@ -11,7 +11,10 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP
 from kafka.admin import ConfigResource
 
@@ -159,6 +162,29 @@ def total(batches: list[Batch], partition: int) -> int:
 def resident() -> int:
     """Bytes of memory that this process has."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+async def test_positions_that_were_not_taken_are_told_again(rig: KafkaRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brokers that once do not take a position are told it again when nothing else is to do."""
+    refused: list[dict[TopicPartition, OffsetAndMetadata]] = []
+    take = AIOKafkaConsumer.commit
+
+    async def commit(self: AIOKafkaConsumer, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
+        if not refused:
+            refused.append(offsets)
+            raise KafkaTimeoutError("nobody answers")
+        await take(self, offsets)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "commit", commit)
+    rig.append(numbered("in", 0, 5))
+
+    async def work(app: faust.App, batch: Batch) -> None:
+        app.transport.ack(batch)
+
+    app = batch_app(rig, work)
+    async with running(rig, app):
+        await until(lambda: bool(refused), seconds=10)
+        await until(lambda: rig.position("group", "in", 0) == 5, seconds=10)
 
 
 async def test_workers_come_and_go(rig: KafkaRig) -> None:

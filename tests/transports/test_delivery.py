@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,26 @@ async def test_whole_and_in_order(rig: Rig) -> None:
         assert seen.values(partition) == [b"%d" % n for n in range(950)]
     assert max(map(len, seen.batches)) == 100
     assert all([r.offset for r in b.records] == list(range(b.start, b.end)) for b in seen.batches)
+
+
+async def test_a_settled_batch_is_let_go(rig: Rig) -> None:
+    """Nothing holds what was worked through: a long backlog takes no more memory than a short one."""
+    rig.create("in", 2)
+    rig.append(numbered("in", 0, 500))
+    passed: list[weakref.ref[Batch]] = []
+
+    async def handle(app: faust.App, batch: Batch) -> None:
+        passed.append(weakref.ref(batch))
+        app.transport.ack(batch)
+
+    gc.collect()
+    gc.disable()  # cycles stay
+    try:
+        async with running(rig, batch_app(rig, handle, limits=BatchLimits(records=50))):
+            await until(lambda: len(passed) == 10)
+            await until(lambda: sum(one() is not None for one in passed) <= 2)  # what a loop has in its hand
+    finally:
+        gc.enable()
 
 
 async def test_bytes_bound_a_batch(rig: Rig) -> None:
