@@ -101,7 +101,7 @@ async def _run(settings: Settings, make: Callable[[], list[Part]], scratch: Path
         _check_port(settings)
         for part in reversed(parts):  # whoever listens is there before anything is said
             await part.prepare()
-        _calm_the_collector()
+        calm_the_collector()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -158,10 +158,11 @@ def _tell_crash(settings: Settings, reasons: Sequence[BaseException | None]) -> 
             sys.exit(1)
 
 
-def _calm_the_collector() -> None:
-    """States live long and have no cycles: looking through all of them again and again took a fifth of the time.
+def calm_the_collector() -> None:
+    """Have the garbage collector of this process look seldom: to go through all states took a fifth of the time.
 
-    What is young is looked through once; a second look, at what has lived on since, comes two hundred times as seldom.
+    They live long and have no cycles. What is young is looked through once; a second look, at what has lived on since,
+    comes two hundred times as seldom.
     """
     gc.collect()
     gc.freeze()
