@@ -2,8 +2,8 @@
 
 Each input partition that is ours has a transactional id of its own, ``<group>-<topic>-<partition>``. Outputs, changelog
 and, unless the changelog says it (ADR 13), the group's position are committed together or not at all (KIP-98). The next
-owner of the partition, by initialising the same id, ends what the last one left open and fences it: a worker that was paused and wakes up as a
-zombie gets an error for whatever it writes.
+owner of the partition, by initialising the same id, ends what the last one left open and fences it: a worker that was
+paused and wakes up as a zombie gets an error for whatever it writes.
 
 All producers of a process share one client, so that a hundred partitions need no hundred connections.
 """
