@@ -75,14 +75,15 @@ def _canonical(documents: list[dict[str, Any]]) -> list[str]:
 
 
 def _closed_at(installation: Installation) -> str:
+    """When the last partition was closed: brokers stamp the mark of each when it arrives there, maybe a moment apart."""
     with installation.log() as log:
         times = {
             record.timestamp_ms
             for record in records(log, installation.settings.topic("signals"))
             if (mark := read_mark(record.value)) is not None and mark.kind == "import_closed"
         }
-    (time,) = times
-    return format_time(time)
+    assert max(times) - min(times) < 1000
+    return format_time(max(times))
 
 
 def test_an_import_is_what_replay_gives_of_the_file(install: Install, tmp_path: Path) -> None:
