@@ -75,7 +75,7 @@ def _canonical(documents: list[dict[str, Any]]) -> list[str]:
 
 
 def _closed_at(installation: Installation) -> str:
-    """When the last partition was closed: brokers stamp the mark of each when it arrives there, maybe a moment apart."""
+    """When the last partition was closed: brokers stamp each as it arrives, a moment apart."""
     with installation.log() as log:
         times = {
             record.timestamp_ms
