@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any, NamedTuple, NoReturn
 
 from pydantic import ValidationError
@@ -81,7 +82,7 @@ def parts_of(document: object) -> tuple[str, str, str, int, str, int, int | None
     parts = _TYPES.get(kind)
     if parts is None:
         parts = split_type(kind)
-    return identity, source, *parts, subject, time, recorded, data
+    return identity, intern(source), *parts, subject, time, recorded, data  # one string for what many came from
 
 
 def _complain(document: dict[str, Any]) -> NoReturn:

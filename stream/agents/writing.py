@@ -2,6 +2,8 @@
 
 A header is written with every batch that has a signal of the account. Most of its bytes are the newest signals, of
 which all but one or a few were in it before, and the facts, which seldom change.
+
+What is kept is a copy: bytes as the encoder gives them lie at the front of a buffer several times as large, and pin it.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ class Writing:
 
     def __init__(self) -> None:
         self._count, self._edits = 0, 0
-        self._rows = b"[]"
-        """The stored form of so many open entries, after so many of their edits."""
+        self._rows = b"["
+        """The stored form of so many open entries, after so many of their edits; what closes it is left out."""
         self._facts: dict[str, Any] | None = None
         self._facts_row = orjson.Fragment(b"{}")
 
@@ -31,13 +33,18 @@ class Writing:
         header, chunks = state.to_stored(since)
         if header["signals"] or not since:
             came = orjson.dumps(header["signals"])
-            self._rows = self._rows[:-1] + b"," + came[1:] if since else came
+            self._rows = self._rows + b"," + came[1:-1] if since else came[:-1]
             self._count, self._edits = len(state.open), state.edits
-        header["signals"] = orjson.Fragment(self._rows)
+        header["signals"] = orjson.Fragment(self._rows + b"]")
         if header["facts"] is not self._facts:
             self._facts = header["facts"]
-            self._facts_row = orjson.Fragment(orjson.dumps(self._facts))
+            self._facts_row = orjson.Fragment(_fitted(orjson.dumps(self._facts)))
         header["facts"] = self._facts_row
         header |= extra
         rows = {number: None if rows is None else orjson.dumps(rows) for number, rows in chunks.items()}
         return orjson.dumps(header), rows
+
+
+def _fitted(made: bytes) -> bytes:
+    """A copy that takes no more memory than it has to."""
+    return bytes(memoryview(made))

@@ -60,7 +60,7 @@ def bounded(total: float, cap: float) -> float:
 class Column(Shedding):
     """Points of one sign by time, summed under one decay."""
 
-    __slots__ = ("_bases", "_decay", "_halves", "_moments", "_points", "_sums", "_terms", "_times")
+    __slots__ = ("_bases", "_decay", "_halves", "_moments", "_points", "_sums", "_times")
 
     def __init__(self, decay: Decay) -> None:
         super().__init__()
@@ -72,7 +72,6 @@ class Column(Shedding):
         self._halves: list[int] | None = [0] if decay.has_half else None
         """Sums of half-life terms within a block of neighbours; ``_bases`` has the exponents they stand above."""
         self._bases: list[int] = [_NO_BASE]
-        self._terms: list[tuple[int, int]] = []
 
     @property
     def empty(self) -> bool:
@@ -87,9 +86,6 @@ class Column(Shedding):
             index = bisect_right(self._times, time)
         self._times.insert(index, time)
         self._points.insert(index, points)
-        if self._halves is not None:
-            phase = self._decay.phases[-1]
-            self._terms.insert(index, half_term(points, time + self._decay.grace, phase.span))
         self._resum(index)
 
     def remove(self, time: int, points: float) -> None:
@@ -103,8 +99,6 @@ class Column(Shedding):
             self.shed(len(self._times))
             return
         del self._times[index], self._points[index]
-        if self._halves is not None:
-            del self._terms[index]
         self._resum(index)
 
     def value(self, now: int) -> float:
@@ -158,7 +152,8 @@ class Column(Shedding):
 
     def _resum(self, index: int) -> None:
         """Sum up from a place on."""
-        sums, moments, halves, bases = self._sums, self._moments, self._halves, self._bases
+        times, sums, moments, halves, bases = self._times, self._sums, self._moments, self._halves, self._bases
+        grace, span = self._decay.grace, self._decay.phases[-1].span
         del sums[index + 1 :]
         if moments is not None:
             del moments[index + 1 :]
@@ -166,13 +161,13 @@ class Column(Shedding):
             if index == 0:
                 halves[0], bases[0] = 0, _NO_BASE
             del halves[index + 1 :], bases[index + 1 :]
-        for at in range(index, len(self._times)):  # mostly one, the newest
+        for at in range(index, len(times)):  # mostly one, the newest
             units = to_units(self._points[at])
             sums.append(sums[at] + units)
             if moments is not None:
-                moments.append(moments[at] + units * self._times[at])
+                moments.append(moments[at] + units * times[at])
             if halves is not None:
-                mantissa, exponent = self._terms[at]
+                mantissa, exponent = half_term(self._points[at], times[at] + grace, span)
                 total, base = halves[at], bases[at]
                 if exponent - base > _WIDEST:
                     total, base = 0, exponent
@@ -185,7 +180,7 @@ class Column(Shedding):
         if self._moments is not None:
             found.append(self._moments)
         if self._halves is not None:
-            found += [self._halves, self._bases, self._terms]
+            found += [self._halves, self._bases]
         return found
 
 

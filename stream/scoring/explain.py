@@ -60,7 +60,7 @@ def _why(
     place: Place, number: int, criterion: Criterion, points: float, now: int
 ) -> Why:
     if criterion.when is not None:
-        return "unknown" if place.verdicts[number] is None else "not met"
+        return "unknown" if place.said.criteria[number] is None else "not met"
     book = place.books.get(number)
     begun = book is not None and bool(book.folded is not None or book.counted.upto(now))
     if book is None or not begun:

@@ -15,6 +15,7 @@ from stream.scoring.entries import Entry
 from stream.scoring.folded import Folded
 from stream.scoring.ledger import Ledger
 from stream.scoring.profile import Profile
+from stream.scoring.verdicts import Verdicts
 
 Resting = tuple[str | None, int, int, float, dict[str, float]]
 """Tier, since, sequence, and score and points of the last published change."""
@@ -27,24 +28,21 @@ class Place:
     """One account in one profile."""
 
     __slots__ = (
-        "_base",
         "_calm",
         "_ceiling",
-        "_gate_verdicts",
         "_latest",
         "_leap",
-        "_shut_by_facts",
         "_steady",
         "books",
         "due",
         "exact",
         "points",
         "profile",
+        "said",
         "score",
         "sequence",
         "since",
         "tier",
-        "verdicts",
     )
 
     def __init__(self, profile: Profile) -> None:
@@ -62,11 +60,8 @@ class Place:
         self.exact = False
         """Whether ``due`` is the moment itself."""
         self.books: dict[int, Book] = {}
-        self._base: list[float] = []
-        self.verdicts: list[bool | None] = []
-        """What facts say to each criterion that reads them; ``None`` where they do not say."""
-        self._gate_verdicts: list[bool | None] = []
-        self._shut_by_facts = False
+        self.said: Verdicts = profile.deciding.nothing
+        """What facts say to its criteria and gates."""
         self._steady = True
         """Time alone can only lessen what the books give, once all signals have begun, and moves no gate."""
         self._calm = True
@@ -104,19 +99,8 @@ class Place:
 
         ``facts``: known values by member.
         """
-        criteria, was = self.profile.criteria, (self._base, self._gate_verdicts)
-        self.verdicts = [criterion.when(facts) if criterion.when else False for criterion in criteria]
-        self._base = [
-            criterion.points if verdict is True else 0.0
-            for criterion, verdict in zip(criteria, self.verdicts, strict=True)
-        ]
-        gates = self.profile.gates
-        self._gate_verdicts = [gate.when(facts) if gate.when else None for gate in gates]
-        self._shut_by_facts = any(
-            gate.when is not None and gate.shuts(verdict)
-            for gate, verdict in zip(gates, self._gate_verdicts, strict=True)
-        )
-        if was == (self._base, self._gate_verdicts):
+        was, self.said = self.said, self.profile.deciding.verdicts(facts)
+        if was is self.said or (was.values == self.said.values and was.gates == self.said.gates):
             return False
         self._ceiling = inf
         return True
@@ -206,7 +190,7 @@ class Place:
 
     def values(self, now: int) -> list[float]:
         """What every criterion gives at ``now``, before group cap and weight."""
-        values = self._base.copy()
+        values = self.said.values.copy()
         size = len(values)
         for number, book in self.books.items():
             if number < size:
@@ -215,7 +199,7 @@ class Place:
 
     def shut(self, now: int) -> bool:
         """Whether some gate disqualifies at ``now``."""
-        if self._shut_by_facts:
+        if self.said.shut:
             return True
         gates = self.profile.timed_gates
         return bool(gates) and any(self._shut(number, now) for number in gates)
@@ -224,12 +208,6 @@ class Place:
         """Why the account is disqualified at ``now``, in the order of the profile."""
         gates = self.profile.gates
         return [gate.reason for number, gate in enumerate(gates) if self._shut(number, now)]
-
-    @property
-    def coverage(self) -> float:
-        """The share of all criteria that could be decided."""
-        count = len(self.verdicts)
-        return (count - self.verdicts.count(None)) / count if count else 1.0
 
     def gate_book(self, number: int) -> Book | None:
         """The book of a gate that reads signals."""
@@ -253,7 +231,7 @@ class Place:
     def _shut(self, number: int, now: int) -> bool:
         gate = self.profile.gates[number]
         if gate.signals is None:
-            return gate.shuts(self._gate_verdicts[number])
+            return gate.shuts(self.said.gates[number])
         book = self.gate_book(number)
         return gate.shuts(book is not None and book.open(now))
 

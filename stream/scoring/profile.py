@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum, inf
 from typing import Any
 
@@ -11,6 +11,7 @@ from stream.scoring.criteria import Criterion, Gate, SignalRule, compile_criteri
 from stream.scoring.ledger import SameEvent
 from stream.scoring.tiers import Ladder, compile_ladder
 from stream.scoring.values import WHYS, Gap, Why
+from stream.scoring.verdicts import Deciding
 
 DAY = 86_400_000
 
@@ -83,6 +84,8 @@ class Profile:
     """The gates that read signals, by number."""
     missing: tuple[Mapping[Why, Gap], ...]
     """Of each criterion: that all of it is missing, by the reason why. Most gaps that are published are such."""
+    deciding: Deciding = field(compare=False, repr=False)
+    """Its criteria and gates, as facts decide them."""
 
     @property
     def identity(self) -> tuple[str, int]:
@@ -204,6 +207,7 @@ def compile_profile(document: Mapping[str, Any]) -> Profile:
         facts=frozenset(part for name in reads for part in _path(name)),
         timed_gates=tuple(number for number, gate in enumerate(gates) if gate.signals is not None),
         missing=tuple({why: Gap(c.id, c.group, c.most or 0.0, c.most or 0.0, why) for why in WHYS} for c in criteria),
+        deciding=Deciding(criteria, gates),
     )
 
 

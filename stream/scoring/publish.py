@@ -117,7 +117,7 @@ def standing(state: AccountState, place: Place, now: int, before: dict[str, floa
         score=score,
         tier=place.tier or place.profile.ladder.lowest,
         grade=place.profile.grade(groups),
-        coverage=place.coverage,
+        coverage=place.said.coverage,
         since=place.since,
         sequence=place.sequence,
         contributions=explain.contributions(state, place, now, values, before),

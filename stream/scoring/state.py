@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from stream.scoring.entries import Entry, Key
@@ -93,8 +94,8 @@ class AccountState:
         self.chunks: dict[int, list[Entry]] = {}
         self.sealed = 0
         """The greatest chunk number given out."""
-        self.dirty: set[int] = set()
-        """Chunks whose stored form is behind."""
+        self.dirty: list[int] = []
+        """Chunks whose stored form is behind, maybe more than once."""
         self.scheduled: int | None = None
         """When its partition expects it to be due: as it is stored, and kept with each change."""
         self._values: dict[str, Any] | None = None
@@ -131,7 +132,7 @@ class AccountState:
             for sealed in entries:
                 sealed.chunk = self.sealed
             self.chunks[self.sealed] = entries
-            self.dirty.add(self.sealed)
+            self.dirty.append(self.sealed)
 
     def forget(self, entry: Entry) -> None:
         """Take the oldest entry of its type out of ledger and storage.
@@ -143,7 +144,7 @@ class AccountState:
             self.gone[entry.type] = entry.key
         for orphan in self.ledger.drop(entry):
             if orphan.chunk:
-                self.dirty.add(orphan.chunk)
+                self.dirty.append(orphan.chunk)
             else:
                 self.edits += 1
         if entry.chunk == 0:
@@ -154,7 +155,7 @@ class AccountState:
         chunk.remove(entry)
         if not chunk:
             del self.chunks[entry.chunk]
-            self.dirty.add(entry.chunk)
+            self.dirty.append(entry.chunk)
 
     def build(self) -> None:
         """Derive what a loaded state does not carry: fact values and books."""
@@ -195,10 +196,11 @@ class AccountState:
             "signals": [_stored_entry(entry) for entry in self.open[since:]],
         }
         chunks: dict[int, list[Any] | None] = {}
-        for number in sorted(self.dirty):
-            entries = self.chunks.get(number)
-            chunks[number] = [_stored_entry(entry) for entry in entries] if entries else None
-        self.dirty = set()
+        if self.dirty:
+            for number in sorted(set(self.dirty)):
+                entries = self.chunks.get(number)
+                chunks[number] = [_stored_entry(entry) for entry in entries] if entries else None
+            self.dirty = []
         return header, chunks
 
     @classmethod
@@ -270,7 +272,7 @@ def _stored_entry(entry: Entry) -> list[Any]:
 
 
 def _read_entry(row: list[Any], chunk: int) -> Entry:
-    entry = Entry(row[0], row[1], row[2], row[3], row[4], chunk)
+    entry = Entry(row[0], intern(row[1]), row[2], intern(row[3]), row[4], chunk)
     entry.orphan = len(row) > 5
     return entry
 

@@ -318,6 +318,7 @@ def test_too_few_copies_are_told(three_brokers: Cluster, topic_prefix: str) -> N
         topic = f"{topic_prefix}topic"
         wanted = {topic: {"num_partitions": 1, "replication_factor": 3, "configs": configs}}
         log.clients.admin().create_topics(wanted, wait_for_metadata=True)
+        until(lambda: topic in log.topics())  # another broker may hear of it later
         log.append([Append(topic, 0, b"k", b"three")])
         three_brokers.brokers[2].signal(signal.SIGKILL)
         log.append([Append(topic, 0, b"k", b"two")])
