@@ -8,7 +8,7 @@ brought up to date by the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from faust.stores.base import Store
@@ -65,27 +65,44 @@ class Rows(Protocol):
         ...
 
 
-class MemoryRows:
-    """Rows in memory, packed: a million accounts are less than half as large so."""
+LATELY = 1_000
+"""Rows of a partition that are not packed yet: what is written again soon need not have been."""
 
-    def __init__(self) -> None:
+
+class MemoryRows:
+    """Rows in memory, packed once they have lain a while: a million accounts are less than half as large so."""
+
+    def __init__(self, lately: int = LATELY) -> None:
         self.end: int | None = None
         self.version = 0
+        self._most = lately
         self._kept: dict[bytes, bytes] = {}
+        """All rows, packed; of those written lately it may have an older one."""
+        self._lately: dict[bytes, bytes] = {}
+        """The rows written last as they came, the oldest first."""
         self._packing = Packing()
 
     def get(self, key: bytes) -> bytes | None:
         """See ``Rows``."""
+        found = self._lately.get(key)
+        if found is not None:
+            return found
         kept = self._kept.get(key)
         return None if kept is None else self._packing.unpack(kept)
 
     def size(self, key: bytes) -> int | None:
         """See ``Rows``."""
+        found = self._lately.get(key)
+        if found is not None:
+            return len(found)
         kept = self._kept.get(key)
         return None if kept is None else self._packing.size(kept)
 
     def __getitem__(self, key: bytes) -> bytes:
-        return self._packing.unpack(self._kept[key])
+        found = self.get(key)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     def __contains__(self, key: object) -> bool:
         return key in self._kept
@@ -95,16 +112,22 @@ class MemoryRows:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """See ``Rows``."""
-        return ((key, self._packing.unpack(kept)) for key, kept in self._kept.items())
+        return ((key, self[key]) for key in self._kept)
 
     def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
         """See ``Rows``."""
-        kept, pack = self._kept, self._packing.pack
+        kept, lately = self._kept, self._lately
         for key, value in rows.items():
+            lately.pop(key, None)
             if value is None:
                 kept.pop(key, None)
             else:
-                kept[key] = pack(value)
+                lately[key] = value
+                kept.setdefault(key, value)
+        if len(lately) > self._most:
+            for key in list(islice(lately, len(lately) - self._most)):
+                kept[key] = self._packing.pack(lately[key])  # before it is gone from there: others may be reading
+                del lately[key]
         if end is not None:
             self.end = end
 
@@ -120,7 +143,7 @@ class MemoryRows:
 
     def close(self) -> None:
         """See ``Rows``."""
-        self._kept, self._packing = {}, Packing()
+        self._kept, self._lately, self._packing = {}, {}, Packing()
         self.end = None
 
 

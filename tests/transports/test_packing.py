@@ -31,13 +31,26 @@ rows_of_all_kinds = st.binary(max_size=600) | st.integers(0, 60).map(account) | 
 @given(st.lists(rows_of_all_kinds, max_size=60))
 def test_any_row_comes_out_as_it_went_in(rows: list[bytes]) -> None:
     """Before and after the dictionary is full, small and large, also one that looks as if it were packed."""
-    kept = MemoryRows()
+    kept = MemoryRows(lately=3)
     rows = [*rows, *map(account, range(30)), *rows]
     kept.write({b"%d" % number: row for number, row in enumerate(rows)}, 1)
     assert list(kept.items()) == [(b"%d" % number, row) for number, row in enumerate(rows)]
     assert all(kept[b"%d" % number] == row for number, row in enumerate(rows))
     assert all(kept.size(b"%d" % number) == len(row) for number, row in enumerate(rows))
     assert kept.size(b"none") is None
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 8), st.none() | rows_of_all_kinds), max_size=8), max_size=20))
+def test_the_last_row_written_is_the_one_that_is_read(writes: list[list[tuple[int, bytes | None]]]) -> None:
+    """Written again before it was packed or after, deleted, and made anew: as a dict has it."""
+    kept, wanted = MemoryRows(lately=3), dict[bytes, bytes]()
+    for rows in writes:
+        batch = {b"%d" % number: row for number, row in rows}
+        kept.write(batch, 1)
+        wanted = {key: row for key, row in (wanted | batch).items() if row is not None}
+        assert dict(kept.items()) == wanted
+        assert [kept.get(b"%d" % number) for number in range(9)] == [wanted.get(b"%d" % n) for n in range(9)]
+        assert (len(kept), sum(kept.size(key) or 0 for key in wanted)) == (len(wanted), sum(map(len, wanted.values())))
 
 
 def test_rows_that_are_alike_are_less_than_half_as_large() -> None:
@@ -59,7 +72,7 @@ def test_what_is_closed_holds_nothing() -> None:
 
 def test_two_threads_may_read_the_same_rows() -> None:
     """A partition is taken up in a thread; the loop may look at it meanwhile."""
-    kept = MemoryRows()
+    kept = MemoryRows(lately=1_000)
     kept.write({b"%d" % number: account(number) for number in range(2_000)}, 1)
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(lambda _: list(kept.items()), range(12)):
