@@ -12,9 +12,11 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999, UTC
-# how a time of our own making ends: looked up, which is several times as fast as reading it
-_SECONDS = {f":{second:02d}": second * 1_000 for second in range(60)}
-_FRACTIONS = {"Z": 0} | {f".{part:03d}Z": part for part in range(1_000)}
+# how a time of our own making ends: looked up, which is several times as fast as reading and as writing it
+_SECOND = [f":{second:02d}" for second in range(60)]
+_FRACTION_OF = ["Z", *(f".{part:03d}Z" for part in range(1, 1_000))]
+_SECONDS = {text: second * 1_000 for second, text in enumerate(_SECOND)}
+_FRACTIONS = {text: part for part, text in enumerate(_FRACTION_OF)} | {".000Z": 0}
 MEND = "write it with an offset, as 2026-11-20T09:00:00Z"
 
 
@@ -61,8 +63,7 @@ def format_time(time: int) -> str:
     """`2026-11-20T09:00:00Z`; with `.021` where the milliseconds are not zero."""
     minute, rest = divmod(time, 60_000)
     seconds, milliseconds = divmod(rest, 1_000)
-    text = f"{_written(minute)}:{seconds:02d}"
-    return f"{text}.{milliseconds:03d}Z" if milliseconds else f"{text}Z"
+    return _written(minute) + _SECOND[seconds] + _FRACTION_OF[milliseconds]
 
 
 @lru_cache(maxsize=4_096)

@@ -31,6 +31,7 @@ MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opene
 
 _LOG_PREFIX = LOG_PREFIX.encode()
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +175,9 @@ def change_document(change: TierChange, *, source: str, importing: bool, detecte
 
 
 def scored_document(
-    state: AccountState,
-    standings: Iterable[Standing],
-    *,
-    source: str,
-    as_of: int,
-    gap: Callable[[Gap], Any] | None = None,
+    state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int, for_orjson: bool = False
 ) -> dict[str, Any]:
-    """An account's standings as the document of ``schemas/accounts.py``. ``gap``: how a gap is written."""
+    """An account's standings as the document of ``schemas/accounts.py``; ``for_orjson``: gaps as written once."""
     moment = format_time(as_of)
     return {
         "specversion": "1.0",
@@ -194,24 +190,23 @@ def scored_document(
             "account": state.account,
             "as_of": moment,
             "facts": _nested(state),
-            "profiles": {standing.profile: _standing(standing, gap or _gap) for standing in standings},
+            "profiles": {standing.profile: _standing(standing, for_orjson) for standing in standings},
         },
     }
 
 
 def encode_scored(state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int) -> bytes:
     """An account's standings as the CloudEvent of ``schemas/accounts.py``."""
-    return orjson.dumps(scored_document(state, standings, source=source, as_of=as_of, gap=_written_gap))
+    return orjson.dumps(scored_document(state, standings, source=source, as_of=as_of, for_orjson=True))
 
 
 def base36(number: int) -> str:
     """A whole number in digits and lower-case letters."""
     text = ""
-    while True:
-        number, digit = divmod(number, 36)
-        text = _DIGITS[digit] + text
-        if number == 0:
-            return text
+    while number >= 36:
+        number, pair = divmod(number, 1_296)
+        text = _PAIRS[pair] + text
+    return text if text and not number else _DIGITS[number] + text
 
 
 def _incoming(document: Any, resolve: Callable[[str], str] | None) -> Incoming | Refusal:
@@ -239,7 +234,7 @@ def _for_core(suffix: str, data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _standing(standing: Standing, gap: Callable[[Gap], Any]) -> dict[str, Any]:
+def _standing(standing: Standing, for_orjson: bool) -> dict[str, Any]:  # noqa: FBT001  (see there)
     return {
         "profile_version": standing.profile_version,
         "score": _rounded(standing.score),
@@ -249,7 +244,7 @@ def _standing(standing: Standing, gap: Callable[[Gap], Any]) -> dict[str, Any]:
         "since": format_time(standing.since),
         "sequence": standing.sequence,
         "contributions": [_contribution(line) for line in standing.contributions],
-        "gaps": [gap(one) for one in standing.gaps],
+        "gaps": [_written_gap(gap) if for_orjson else _gap(gap) for gap in standing.gaps],
         "reasons": standing.reasons,
         "next_transition_at": _time(standing.next_transition_at),
         "next_tier": standing.next_tier,
@@ -280,7 +275,8 @@ def _gap(gap: Gap) -> dict[str, Any]:
 def _written_gap(gap: Gap) -> Any:
     if gap.points != gap.of:
         return _gap(gap)
-    gap.written = gap.written or orjson.Fragment(orjson.dumps(_gap(gap)))
+    if gap.written is None:
+        gap.written = orjson.Fragment(orjson.dumps(_gap(gap)))
     return gap.written
 
 
