@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stream.scoring.book import Book
-from stream.scoring.criteria import Criterion
 from stream.scoring.entries import Entry
 from stream.scoring.place import Place
 from stream.scoring.state import AccountState
@@ -33,8 +32,10 @@ def contributions(
     ``before``: points by criterion to compare with, where absent is 0; ``None``: nothing has changed.
     """
     found = []
-    for number, criterion in enumerate(place.profile.criteria):
-        points = values[number]
+    for number, points in enumerate(values):
+        if before is None and abs(points) < UNSEEN:  # most
+            continue
+        criterion = place.profile.criteria[number]
         change = 0.0 if before is None else points - before.get(criterion.id, 0.0)
         if abs(points) < UNSEEN and abs(change) < UNSEEN:
             continue
@@ -46,24 +47,24 @@ def contributions(
 def gaps(place: Place, now: int, values: Sequence[float]) -> list[Gap]:
     """What is missing to the most each criterion can give, in the order of the profile."""
     found = []
+    missing, verdicts = place.profile.missing, place.said.criteria
     for number, criterion in enumerate(place.profile.criteria):
-        most = criterion.most
-        if most is None or most <= 0 or most - values[number] < NEGLIGIBLE:
+        most, points = criterion.most, values[number]
+        if most is None or most <= 0 or most - points < NEGLIGIBLE:
             continue
-        points, missing = values[number], place.profile.missing[number]
-        why = _why(place, number, criterion, points, now)
-        found.append(missing[why] if points == 0.0 else Gap(criterion.id, criterion.group, most - points, most, why))
+        why: Why
+        if criterion.when is not None:
+            why = "unknown" if verdicts[number] is None else "not met"
+        else:
+            why = _why(place.books.get(number), points, now)
+        gap = missing[number][why] if points == 0.0 else Gap(criterion.id, criterion.group, most - points, most, why)
+        found.append(gap)
     return found
 
 
-def _why(
-    place: Place, number: int, criterion: Criterion, points: float, now: int
-) -> Why:
-    if criterion.when is not None:
-        return "unknown" if place.said.criteria[number] is None else "not met"
-    book = place.books.get(number)
-    begun = book is not None and bool(book.folded is not None or book.counted.upto(now))
-    if book is None or not begun:
+def _why(book: Book | None, points: float, now: int) -> Why:
+    """Of a criterion that reads signals."""
+    if book is None or not (book.folded is not None or book.counted.upto(now)):
         return "no signal"
     if book.rule.surge is not None:
         return "not met"
@@ -73,14 +74,17 @@ def _why(
 def _evidence(state: AccountState, place: Place, number: int, now: int) -> list[str]:
     criterion = place.profile.criteria[number]
     if criterion.when is not None:
-        keys = {fact.key for member in criterion.reads if (fact := state.facts.get(member)) is not None}
-        return [f"{source}/{id_}" for _, source, id_ in sorted(keys)]
+        keys = [fact.key for member in criterion.reads if (fact := state.facts.get(member)) is not None]
+        if len(keys) > 1:
+            keys = sorted(set(keys))
+        return [f"{source}/{id_}" for _, source, id_ in keys]
     book = place.books.get(number)
     if book is None:
         return []
     names: list[str] = []
     for entry in _standing(book, now):
-        names += [entry.name, *(other.name for other in state.ledger.repeats(entry) if other.time <= now)]
+        names.append(entry.name)
+        names += [other.name for other in state.ledger.repeats(entry) if other.time <= now]
     return names[-EVIDENCE:]
 
 

@@ -53,8 +53,14 @@ class Axis:
 
     def step(self, totals: Sequence[float]) -> int:
         """0 for the best step."""
-        share = 100.0 * sum(totals[group] for group in self.groups) / self.most if self.most else 0.0
-        return next((place for place, line in enumerate(self.lines) if share >= line - 1e-9), len(self.lines))
+        total = 0.0
+        for group in self.groups:
+            total += totals[group]
+        share = 100.0 * total / self.most if self.most else 0.0
+        for place, line in enumerate(self.lines):
+            if share >= line - 1e-9:
+                return place
+        return len(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,10 @@ class Profile:
 
     def total(self, values: Sequence[float]) -> tuple[float, list[float]]:
         """The score of these criterion values, and what each group gave. Exact sums move as their terms do."""
+        values = values if isinstance(values, list) else list(values)
         groups = []
         for first, stop, cap, weight, out_of in self.spans:  # read for every signal: no calls, no attributes
-            total = fsum(values[first:stop])
+            total = _sum(values, first, stop)
             if cap is not None and total > cap:
                 total = cap
             if weight is not None:
@@ -110,6 +117,17 @@ class Profile:
             return None
         rows, columns = self.grid
         return f"{chr(ord('A') + rows.step(groups))}{1 + columns.step(groups)}"
+
+
+def _sum(values: list[float], first: int, stop: int) -> float:
+    """The sum of a range, rounded once. Mostly two at most are not zero: then plain addition does that."""
+    total, some = 0.0, 0
+    for number in range(first, stop):
+        value = values[number]
+        if value != 0.0:
+            total += value
+            some += 1
+    return total if some <= 2 else fsum(values[first:stop])
 
 
 class Profiles:

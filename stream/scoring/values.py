@@ -56,7 +56,10 @@ class Refused(Exception):
         self.message = message
 
 
-@dataclass(slots=True)  # frozen takes three times as long to make
+# what follows is made for every published score: an ``__init__`` of its own is compiled, that of a dataclass is not
+
+
+@dataclass(slots=True, init=False)
 class Contribution:
     """What one criterion gives now, before its group's cap and weight."""
 
@@ -70,8 +73,15 @@ class Contribution:
     evidence: list[str]
     """``source/id`` of what it stands on, oldest first; the newest ten."""
 
+    def __init__(
+        self, criterion: str, group: str, points: float, of: float | None, change: float, evidence: list[str]
+    ) -> None:
+        self.criterion, self.group = criterion, group
+        self.points, self.of, self.change = points, of, change
+        self.evidence = evidence
 
-@dataclass(slots=True)  # frozen takes three times as long to make
+
+@dataclass(slots=True, init=False)
 class Gap:
     """What is missing to the most a criterion can give."""
 
@@ -80,8 +90,13 @@ class Gap:
     points: float
     of: float
     why: Why
-    written: Any = field(default=None, compare=False, repr=False)
+    written: Any = field(compare=False, repr=False)
     """Its form where it is published, kept by whoever writes it: most gaps are a profile's own, and shared."""
+
+    def __init__(self, criterion: str, group: str, points: float, of: float, why: Why) -> None:
+        self.criterion, self.group = criterion, group
+        self.points, self.of, self.why = points, of, why
+        self.written = None
 
 
 @dataclass(slots=True)  # frozen takes three times as long to make
@@ -95,7 +110,7 @@ class Trigger:
     summary: str
 
 
-@dataclass(slots=True)  # frozen takes three times as long to make
+@dataclass(slots=True, init=False)
 class Standing:
     """An account in one profile at one moment, as ``account-scores`` publishes it."""
 
@@ -112,6 +127,29 @@ class Standing:
     reasons: list[str]
     next_transition_at: int | None
     next_tier: str | None
+
+    def __init__(
+        self,
+        *,
+        profile: str,
+        profile_version: int,
+        score: float,
+        tier: str,
+        grade: str | None,
+        coverage: float,
+        since: int,
+        sequence: int,
+        contributions: list[Contribution],
+        gaps: list[Gap],
+        reasons: list[str],
+        next_transition_at: int | None,
+        next_tier: str | None,
+    ) -> None:
+        self.profile, self.profile_version = profile, profile_version
+        self.score, self.tier, self.grade, self.coverage = score, tier, grade, coverage
+        self.since, self.sequence = since, sequence
+        self.contributions, self.gaps, self.reasons = contributions, gaps, reasons
+        self.next_transition_at, self.next_tier = next_transition_at, next_tier
 
 
 @dataclass(slots=True)  # frozen takes three times as long to make
