@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 
 from schemas.topics import ACCOUNT_SCORES
 from stream.agents.table import Account, AccountTable
-from stream.scoring.crossing import next_drift
-from stream.scoring.partition import Partition
-from stream.scoring.publish import standing
-from stream.settings import Settings
+from stream.scoring.publish import standing_until
 from stream.transports.records import Append
 from stream.wire import encode_scored
 
 if TYPE_CHECKING:
     from stream.agents.memory import ShardMemory
+    from stream.settings import Settings
 
 PER_FLUSH = 500
 """Scores published in one go at most, so that a flood of them does not hold up signals."""
@@ -34,17 +32,20 @@ PRESSED = 25_000
 AFTER_TICK = 1_000
 """Milliseconds to wait with a drift that a transition comes before."""
 
+KEPT = 50_000
+"""So many moments of publishing are kept before those that no longer matter are looked for."""
+
 
 class Scores:
     """The publishing of one partition's scores."""
 
-    def __init__(
-        self, number: int, table: AccountTable, partition: Partition, settings: Settings, memory: ShardMemory
-    ) -> None:
+    def __init__(self, number: int, table: AccountTable, settings: Settings, memory: ShardMemory) -> None:
         self._number = number
         self._table = table
-        self._partition = partition
-        self._settings = settings
+        self._topic: str = settings.topic(ACCOUNT_SCORES)
+        self._source: str = settings.source
+        self._every: int = settings.scores_every
+        self._drift: float = settings.scores_drift
         self._waiting: dict[str, int] = dict.fromkeys(memory.pending, 0)
         """Account → the wall-clock moment from which it may be published."""
         self._turns = [(0, name) for name in self._waiting]
@@ -52,6 +53,7 @@ class Scores:
         self._now = 0
         """The wall clock, as last seen."""
         self._published: dict[str, int] = {}
+        self._kept = KEPT
         self._drifts = memory.drifts
         """When the score of each account will have drifted."""
         self._at_once: dict[str, int] = {}
@@ -68,7 +70,7 @@ class Scores:
         elif name not in self._waiting:
             last = self._published.get(name)
             # the wall clock may have jumped back since
-            turn = now if last is None else min(last, now) + self._settings.scores_every
+            turn = now if last is None else min(last, now) + self._every
             self._waiting[name] = turn = 0 if self._leaving else turn
             heapq.heappush(self._turns, (turn, name))
 
@@ -80,11 +82,11 @@ class Scores:
         self._waiting = dict.fromkeys(self._waiting, 0)
         self._turns = [(0, name) for name in self._waiting]
 
-    def due(self, now: int) -> bool:
-        """Whether something may be published."""
-        return self._drifted(now) is not None or self._first_ripe(now) is not None
+    def due(self, now: int, *, importing: bool) -> bool:
+        """Whether something may be published; ``importing``: nothing because time alone has moved it."""
+        return (not importing and self._drifted(now) is not None) or self._first_ripe(now) is not None
 
-    def publish(self, now: int) -> list[Append]:
+    def publish(self, now: int, *, importing: bool) -> list[Append]:
         """Records for every account that is due; their accounts are dirty afterwards."""
         chosen = dict(self._at_once)
         self._at_once = {}
@@ -95,7 +97,7 @@ class Scores:
             heapq.heappop(self._turns)
             del self._waiting[ripe]
             chosen.setdefault(ripe, 0)
-        while (moment := self._drifted(now)) is not None and len(chosen) < most:
+        while not importing and (moment := self._drifted(now)) is not None and len(chosen) < most:
             name = self._drifts.pop()
             if self._passed(name, moment):
                 self._drifts.set(name, now + AFTER_TICK)
@@ -113,24 +115,18 @@ class Scores:
         due = state.due
         # A transition that has come due is its tick's to tell: until then the score is that of the last record.
         moment = state.clock if due is not None and due <= as_of else max(state.clock, as_of)
-        standings = [standing(state, place, moment) for place in state.places.values()]
+        found = [standing_until(state, place, moment, self._drift) for place in state.places.values()]
         account.pending = False
-        drifts = [
-            at
-            for place in state.places.values()
-            if place.books and (at := next_drift(place, moment, self._settings.scores_drift)) is not None
-        ]
-        account.drift = min(drifts, default=None)
+        account.drift = min([drift for _, drift in found if drift is not None], default=None)
         self._drifts.set(name, account.drift)
         self._table.put(state)
         self._published[name] = now
-        topic = self._settings.topic(ACCOUNT_SCORES)
-        value = encode_scored(state, standings, source=self._settings.source, as_of=moment)
-        return Append(topic, self._number, name.encode(), value)
+        value = encode_scored(state, [one for one, _ in found], source=self._source, as_of=moment)
+        return Append(self._topic, self._number, name.encode(), value)
 
     def _drifted(self, now: int) -> int | None:
         """The first moment at which a score has drifted, if that is over."""
-        moment = None if self._partition.importing else self._drifts.next
+        moment = self._drifts.next
         return moment if moment is not None and moment <= self._ripe_by(now) else None
 
     def _ripe_by(self, now: int) -> int:
@@ -146,7 +142,7 @@ class Scores:
         """The account that may have been published for longest; its turn is the first of the heap."""
         if now < self._now:
             # the wall clock has jumped back: what is further ahead than a turn is ever set was set before
-            latest = now + self._settings.scores_every
+            latest = now + self._every
             self._waiting = {name: 0 if turn > latest else turn for name, turn in self._waiting.items()}
             self._turns = [(turn, name) for name, turn in self._waiting.items()]
             heapq.heapify(self._turns)
@@ -157,6 +153,7 @@ class Scores:
         return turns[0][1] if turns and turns[0][0] <= self._ripe_by(now) else None
 
     def _forget_old(self, now: int) -> None:
-        if len(self._published) > 50_000:
-            line = now - self._settings.scores_every
+        if len(self._published) > self._kept:
+            line = now - self._every
             self._published = {name: at for name, at in self._published.items() if at > line}
+            self._kept = max(KEPT, 2 * len(self._published))

@@ -108,7 +108,7 @@ class Shard:
             self.scores.hurry()
         elif unless_since is not None and unless_since < self._closed_at <= now:
             return None
-        return self._closed(Work(), now) if self.scores.due(now) else None
+        return self._closed(Work(), now) if self.scores.due(now, importing=self.partition.importing) else None
 
     def rescore(self, budget: int, now: int) -> Work | None:
         """Take some accounts through an outstanding profile activation."""
@@ -159,7 +159,7 @@ class Shard:
         self.partition.clock, self.partition.outside = memory.clock, memory.outside
         self.partition.importing = memory.importing
         self.partition.restore(memory.dues, memory.behind)
-        self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
+        self.scores = Scores(self.number, self.table, self._settings, memory)
         self._counted.load(memory)
         self._moved = memory.moved
         self.applied = memory.applied if memory.log == self._incarnation else 0
@@ -282,7 +282,7 @@ class Shard:
     def _closed(self, work: Work, now: int) -> Work:
         """Add the published scores and the changed states, in the order in which they are to be written."""
         self._closed_at = now
-        scored = self.scores.publish(now)
+        scored = self.scores.publish(now, importing=self.partition.importing)
         work.scores = len(scored)
         work.appends += scored
         topic = self._settings.topic(ACCOUNT_STATE)

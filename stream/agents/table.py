@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -16,7 +16,9 @@ from stream.agents.writing import Writing
 from stream.scoring.engine import Timeline
 from stream.scoring.names import Names
 from stream.scoring.state import AccountState
-from stream.transports.rows import Rows
+
+if TYPE_CHECKING:
+    from stream.transports.rows import Rows
 
 NUL = b"\x00"
 

@@ -15,12 +15,12 @@ half-lives are added up (``course``), so that what cancels is not searched milli
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import fsum
+from math import fsum, log
 
 from stream.scoring.book import Book
 from stream.scoring.course import Course
 from stream.scoring.least import least
-from stream.scoring.place import Place
+from stream.scoring.place import PLAIN, Place
 from stream.scoring.profile import Group
 from stream.scoring.values import DISQUALIFIED, TOLERANCE
 
@@ -33,8 +33,10 @@ LATEST = 253_402_300_799_999
 _May = Callable[[int, int, "_Search"], bool | None]
 
 
-def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
+def next_transition(place: Place, now: int, values: list[float] | None = None) -> tuple[int | None, bool]:
     """The first moment after ``now`` at which the tier changes if nothing else happens.
+
+    ``values``: the place's values ``now``, where they are known.
 
     Returns ``(moment, True)``, ``(None, True)`` when there is none, or ``(moment, False)`` when the search ran out of
     budget: nothing happens before that moment, and the search goes on from there.
@@ -42,13 +44,15 @@ def next_transition(place: Place, now: int) -> tuple[int | None, bool]:
     ladder = place.profile.ladder
     if place.tier == ladder.lowest and place.steady(now):
         return None, True  # what can only fall has nowhere to go
-    values = place.values(now)
+    if values is None:
+        values = place.values(now)
     if place.stuck(now, values):
         return None, True
     search = _Search(place, now, values)
     at = ladder.index.get(place.tier or "")
     lines = () if at is None else (ladder.tiers[at].exit, ladder.above[place.tier])
-    return search.first(now, _may_move, lambda moment: tier_at(place, moment, search) != place.tier, lines)
+    may = None if at is not None and place.steady(now) else _may_move
+    return search.first(now, may, lambda moment: tier_at(place, moment, search) != place.tier, lines)
 
 
 def still(place: Place, now: int, values: list[float]) -> bool:
@@ -58,20 +62,33 @@ def still(place: Place, now: int, values: list[float]) -> bool:
     """
     if (place.due is not None and place.due - 1 <= now) or place.stuck(now, values):
         return True
+    if place.steady(now) and place.tier != DISQUALIFIED:
+        return tier_at(place, LATEST if place.due is None else place.due - 1) == place.tier
     search = _Search(place, now, values)
     last = search.end if place.due is None else place.due - 1
     if last <= now:
         return True
-    if place.steady(now) and place.tier != DISQUALIFIED:
-        return tier_at(place, last, search) == place.tier
     return not any(mark <= last for mark in search.starts) and _may_move(now, last, search) is False
 
 
-def next_drift(place: Place, now: int, by: float) -> int | None:
-    """The first moment after ``now`` at which time alone has moved the score by ``by`` points; ``None``: never."""
-    values = place.values(now)
-    score = place.profile.total(values)[0]
-    if place.steady(now) and score - place.profile.total(place.values(LATEST))[0] < by - TOLERANCE:
+def next_drift(
+    place: Place,
+    now: int,
+    by: float,
+    values: list[float] | None = None,
+    total: tuple[float, list[float]] | None = None,
+) -> int | None:
+    """The first moment after ``now`` at which time alone has moved the score by ``by`` points; ``None``: never.
+
+    ``values`` and ``total``: the place's values ``now`` and what they add up to, where they are known.
+    """
+    if values is None:
+        values = place.values(now)
+    score, groups = total or place.profile.total(values)
+    steady = place.steady(now)
+    if steady and (
+        _falls_less(place, values, groups, by) or score - place.profile.total(place.values(LATEST))[0] < by - TOLERANCE
+    ):
         return None  # what can only fall does not fall so far, ever
     search = _Search(place, now, values, score)
 
@@ -82,7 +99,19 @@ def next_drift(place: Place, now: int, by: float) -> int | None:
     def holds(moment: int) -> bool:
         return abs(search.score(moment) - score) >= by - TOLERANCE
 
-    return search.first(now, may, holds, (score - by + TOLERANCE, score + by - TOLERANCE))[0]
+    lines = (score - by + TOLERANCE, score + by - TOLERANCE)
+    # what falls so far in all has done so at the end
+    return search.least(now, search.end, holds, lines) if steady else search.first(now, may, holds, lines)[0]
+
+
+def _falls_less(place: Place, values: Sequence[float], groups: Sequence[float], by: float) -> bool:
+    """Whether the score plainly falls by less than ``by``, in a steady place: most signals give less altogether."""
+    scales, most = place.profile.scales, 0.0
+    for number, book in place.books.items():
+        if book.folded is not None:
+            return False  # what it falls to may be below zero
+        most += values[number] * scales[number]
+    return most < by - 1e-6 and all(-PLAIN < points < PLAIN for points in groups)
 
 
 def tier_at(place: Place, now: int, search: _Search | None = None) -> str:
@@ -98,40 +127,48 @@ class _Search:
         """``values``: the place's ``now``; ``score``: what they add up to, where that is known."""
         self.place = place
         self._values = values.copy()
-        self._moment = None if score is None else now
-        self._score = score or 0.0
-        self._low = self._values.copy()
-        self._high = self._values.copy()
-        books = place.books.items()
-        self._moving: list[tuple[int, Book]] = [
-            (number, book) for number, book in books if number < len(self._low) and book.ends > now
-        ]
+        self._low: list[float] = []
+        self._high: list[float] = []
+        """The values at the least and at the greatest of ``bounds``."""
+        self._scores: dict[int, float] = {} if score is None else {now: score}
+        """The scores that were asked for: does it hold then, how far is it from a line, what is it at an end."""
+        self._moving: list[tuple[int, Book]] = []
         at = place.profile.ladder.index.get(place.tier or "")
         dwell = place.since + place.profile.ladder.tiers[at].dwell if at is not None else 0
-        self.end = min(max([now, dwell, *(book.ends for _, book in books)]), LATEST)
+        end, size = max(now, dwell), len(values)
+        for number, book in place.books.items():
+            ends = book.ends
+            end = max(end, ends)
+            if ends > now and number < size:
+                self._moving.append((number, book))
+        self.end = min(end, LATEST)
         """From here on nothing changes any more."""
-        self.starts = {time for _, book in books for time in book.starts_after(now)}
+        self.starts: set[int] = set()
+        self._falling, self._rising = True, False
+        if not place.steady(now):
+            self.starts = {time for book in place.books.values() for time in book.starts_after(now)}
+            self._falling = all(book.only_falls for _, book in self._moving)
+            self._rising = all(book.only_rises for _, book in self._moving)
         self._marks = sorted(mark for mark in {*self.starts, dwell, self.end} if now < mark <= self.end)
         """Moments at which the score or the machine may jump up."""
-        self._falling = all(book.only_falls for _, book in self._moving)
-        self._rising = all(book.only_rises for _, book in self._moving)
 
     def score(self, moment: int) -> float:
         """The score at a moment that is not before the search began."""
-        if moment != self._moment:  # asked twice of each: does it hold, and how far is it
+        score = self._scores.get(moment)
+        if score is None:
             for number, book in self._moving:
                 self._values[number] = book.value(moment)
-            self._score = self.place.profile.total(self._values)[0]
-            self._moment = moment
-        return self._score
+            score = self._scores[moment] = self.place.profile.total(self._values)[0]
+        return score
 
     def first(
-        self, now: int, may: _May, holds: Callable[[int], bool], lines: Sequence[float]
+        self, now: int, may: _May | None, holds: Callable[[int], bool], lines: Sequence[float]
     ) -> tuple[int | None, bool]:
         """The least moment after ``now`` that ``holds``.
 
         ``may`` says whether a span could have one: no (false), yes by the score alone (true), yes for some other
-        reason (``None``). ``lines``: the scores at which it is to be expected; they guide, ``holds`` decides.
+        reason (``None``). Without ``may``, of a place that is steady, the ends of a span decide. ``lines``: the scores
+        at which it is to be expected; they guide, ``holds`` decides.
         """
         spent = 0
         for mark in self._marks:
@@ -140,7 +177,7 @@ class _Search:
                 first, last = spans.pop()
                 if first >= last:
                     continue
-                if last - first > 1:
+                if may is not None and last - first > 1:
                     if spent > BUDGET:
                         return first + 1, False
                     spent += 1 + len(self._moving)
@@ -151,12 +188,26 @@ class _Search:
                         spans += self._split(first, last)
                         continue
                 if holds(last):
-                    return least(first, last, holds, self.score, lines), True
+                    return self.least(first, last, holds, lines), True
             now = mark
         return None, True
 
+    def least(self, first: int, last: int, holds: Callable[[int], bool], lines: Sequence[float]) -> int:
+        """The least moment in ``(first, last]`` that ``holds``, of a score that goes one way there."""
+        if not self._falling or not any(book.rule.decay.has_half for _, book in self._moving):
+            return least(first, last, holds, self.score, lines)
+        # of what is left to lose a half-life leaves a straight line: its logarithm
+        floor = self.score(self.end)
+
+        def left(score: float) -> float:
+            return log(max(score - floor, TOLERANCE))
+
+        return least(first, last, holds, lambda moment: left(self.score(moment)), [left(line) for line in lines])
+
     def bounds(self, first: int, last: int) -> tuple[float, float]:
         """The least and the greatest score in a span in which no signal begins."""
+        if not self._low:
+            self._low, self._high = self._values.copy(), self._values.copy()
         for number, book in self._moving:
             self._low[number], self._high[number] = book.bounds(first, last)
         return self.place.profile.total(self._low)[0], self.place.profile.total(self._high)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 
 from stream.scoring import crossing, explain
@@ -32,7 +32,7 @@ def settle(
     elif crossing.still(place, now, values):
         place.exact = place.due is None  # the moment itself is looked for when it is asked for, or has come
     else:
-        _look_ahead(state, place)
+        _look_ahead(state, place, values)
 
 
 def lift(
@@ -59,7 +59,7 @@ def lift(
             _move(state, place, tier, cause, signal, before, None, values, changes)
             return
         if (gain == inf or not place.steady(now)) and not crossing.still(place, now, values):
-            _look_ahead(state, place)
+            _look_ahead(state, place, values)
             return
     place.exact = place.due is None
 
@@ -82,12 +82,12 @@ def _move(
     signal: Signal | None,
     before: Sequence[float],
     score_before: float | None,
-    values: Sequence[float],
+    values: list[float],
     changes: list[TierChange],
 ) -> None:
     if _is_quiet(place, tier):
         place.tier, place.since = tier, state.clock
-        _look_ahead(state, place)
+        _look_ahead(state, place, values)
         return
     trigger = explain.trigger_of(signal, cause) if signal is not None else None
     named = dict(zip((line.id for line in place.profile.criteria), before, strict=True))
@@ -105,12 +105,32 @@ def passed(state: AccountState, place: Place, moment: int, changes: list[TierCha
     _enter(state, place, tier, cause, trigger, place.points, place.score, place.values(moment), changes)
 
 
-def standing(state: AccountState, place: Place, now: int, before: dict[str, float] | None = None) -> Standing:
-    """The account in one profile as of ``now``, explained. ``before``: what ``change`` compares with (default: now)."""
+def standing(state: AccountState, place: Place, now: int) -> Standing:
+    """The account in one profile as of ``now``, explained."""
     values = place.values(now)
-    score, groups = place.profile.total(values)
+    return _standing(state, place, now, values, place.profile.total(values), None)
+
+
+def standing_until(state: AccountState, place: Place, now: int, by: float) -> tuple[Standing, int | None]:
+    """The same, and the moment at which time alone will have moved its score by ``by`` points; ``None``: never."""
+    values = place.values(now)
+    total = place.profile.total(values)
+    found = _standing(state, place, now, values, total, None)
+    return found, crossing.next_drift(place, now, by, values, total) if place.books else None
+
+
+def _standing(
+    state: AccountState,
+    place: Place,
+    now: int,
+    values: list[float],
+    total: tuple[float, list[float]],
+    before: Mapping[str, float] | None,
+) -> Standing:
+    """``before``: what ``change`` compares with (default: now)."""
+    score, groups = total
     if not place.exact and place.due is not None:
-        _look_ahead(state, place)
+        _look_ahead(state, place, values if now == state.clock else None)
     return Standing(
         profile=place.profile.name,
         profile_version=place.profile.version,
@@ -136,16 +156,16 @@ def _enter(
     trigger: Trigger | None,
     before: dict[str, float],
     score_before: float,
-    values: Sequence[float],
+    values: list[float],
     changes: list[TierChange],
 ) -> None:
     now, previous, quiet = state.clock, place.tier, _is_quiet(place, tier)
     place.tier, place.since = tier, now
-    _look_ahead(state, place)
+    _look_ahead(state, place, values)
     if quiet:
         return
     place.sequence += 1
-    now_standing = standing(state, place, now, before)
+    now_standing = _standing(state, place, now, values, place.profile.total(values), before)
     fading = {line.id for line in place.profile.criteria if line.signals is not None}
     direction = _direction(place, previous if _is_known(place, previous) else None, tier)
     place.score = now_standing.score
@@ -204,6 +224,5 @@ def _direction(place: Place, previous: str | None, tier: str) -> Direction:
     return "up" if index[tier] < index[previous] else "down"
 
 
-def _look_ahead(state: AccountState, place: Place) -> None:
-    place.due, place.exact = crossing.next_transition(place, state.clock)
-
+def _look_ahead(state: AccountState, place: Place, values: list[float] | None = None) -> None:
+    place.due, place.exact = crossing.next_transition(place, state.clock, values)
