@@ -15,6 +15,7 @@ import pytest
 
 from schemas.times import parse_time
 from stream.transports.records import Record
+from stream.wire import base36
 
 from .conftest import Install
 from .desk import Desk, document
@@ -31,6 +32,15 @@ DRIFTING = profile(funding="{linear: 4s}").replace("points: 40", "points: 20")
 
 Told = list[tuple[int, dict[str, Any]]]
 """(append time, document), in order."""
+
+
+@pytest.mark.parametrize("number", [0, 1, 35, 36, 1_295, 1_296, 46_655, 46_656, 36**6, 36**8 - 1, 1_790_000_000_000])
+def test_ids_are_written_in_base_36(number: int) -> None:
+    """Moments in ids are whole numbers in digits and lower-case letters, without zeros before them."""
+    written = base36(number)
+    assert int(written, 36) == number
+    assert written == written.lower()
+    assert written == "0" or not written.startswith("0")
 
 
 class Follower(threading.Thread):
