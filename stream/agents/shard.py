@@ -51,6 +51,9 @@ class Shard:
         self._incarnation = incarnation
         self._stored = stored
         self._settings = settings
+        # names of topics are put together: once, not for every signal
+        self._changes, self._rejected = settings.topic(TIER_CHANGES), settings.topic(REJECTED)
+        self._state = settings.topic(ACCOUNT_STATE)
         self._metrics = metrics
         self._watch = watch or RefusalWatch(metrics)
         self._engine = Engine(
@@ -183,22 +186,22 @@ class Shard:
         if isinstance(told, Refusal):
             self._refuse(told, record, now, work)
             return
-        incoming, signal = told, self._resolved(told.signal)
+        incoming, signal = told, self._resolved(told.signal) if self._moved else told.signal
         key = signal.account.encode()
         if record.key != key or signal.type == "account_alias" or not self._ours(signal.account):
             self._forward(signal, record, now, work)
             return
-        time = record.timestamp_ms
-        if self.partition.importing:
+        time, importing = record.timestamp_ms, self.partition.importing
+        if importing:
             time = signal.time if incoming.recorded is None else incoming.recorded
             if time > record.timestamp_ms + self._engine.limits.ahead:
                 # it would move the clock of the whole partition there, for good
                 late = f"record time {format_time(time)} is not past; mend recordedtime, or time where that is absent"
                 self._refuse(Refusal("in_future", late, sender_of(signal)), record, now, work)
                 return
-        importing = self.partition.importing
         effects = self.partition.signal(signal, time)
-        self._emit(effects.changes, importing, record.timestamp_ms, now, work)
+        if effects.changes:
+            self._emit(effects.changes, importing, record.timestamp_ms, now, work)
         if effects.refused is not None:
             refusal = Refusal(effects.refused.reason, effects.refused.message, sender_of(signal))
             self._refuse(refusal, record, now, work)
@@ -251,10 +254,9 @@ class Shard:
         now: int,
         work: Work,
     ) -> None:
-        topic = self._settings.topic(TIER_CHANGES)
         for change in changes:
             value = encode_change(change, source=self._settings.source, importing=importing, detected_at=now)
-            work.appends.append(Append(topic, self.number, change.account.encode(), value))
+            work.appends.append(Append(self._changes, self.number, change.account.encode(), value))
             work.changes.append((change, importing, appended))
             account = self.table.dirty.get(change.account)
             if account is not None:
@@ -262,8 +264,7 @@ class Shard:
 
     def _refuse(self, refusal: Refusal, record: Record, now: int, work: Work) -> None:
         self._watch.refused(refusal)
-        topic = self._settings.topic(REJECTED)
-        work.appends.append(Append(topic, self.number, kept_key(record.key), rejection(refusal, record, now)))
+        work.appends.append(Append(self._rejected, self.number, kept_key(record.key), rejection(refusal, record, now)))
         work.refused[refusal.reason] = work.refused.get(refusal.reason, 0) + 1
 
     def _forward(self, signal: Signal, record: Record, now: int, work: Work) -> None:
@@ -285,11 +286,10 @@ class Shard:
         scored = self.scores.publish(now, importing=self.partition.importing)
         work.scores = len(scored)
         work.appends += scored
-        topic = self._settings.topic(ACCOUNT_STATE)
         for account in self.table.dirty.values():
             self._counted.moved(account)
         for key, value in (*self.table.writes(), *self._partition_rows()):
-            work.appends.append(Append(topic, self.number, key, value))
+            work.appends.append(Append(self._state, self.number, key, value))
             work.stored[key] = value
         return work
 
