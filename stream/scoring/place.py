@@ -174,6 +174,7 @@ class Place:
         """A signal ceases to count."""
         for book in self._books_of(entry):
             book.remove(entry)
+        self._survey()  # within a limit another takes its place, which may give less than nothing
         self._ceiling = inf
 
     def forget(self, entry: Entry, folded: dict[str, Folded], done: set[str], now: int) -> None:

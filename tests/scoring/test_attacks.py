@@ -278,3 +278,22 @@ def test_no_transition_beyond_the_calendar() -> None:
     standing = desk.changes[-1].standing
     assert (standing.tier, standing.next_transition_at, standing.next_tier) == ("hot", None, None)
     assert desk.wait(2_000_000) == []
+
+
+def test_what_a_retraction_lets_count_is_waited_for() -> None:
+    """Within a limit another signal takes the place of the one taken back; one that takes points lets the score rise.
+
+    So it falls below a line and comes back above it, by time alone, and both is told.
+    """
+    fit = {"id": "fit", "points": 30, "when": {"country": {"eq": "US"}}}
+    once = {"limit": {"count": 1, "per": "7d"}, "multiply": "weight", "cap": "none", "decay": {"linear": "10d"}}
+    loss = line("layoff", 25, cap="none", decay={"linear": "2d"})
+    tiers = [{"name": "hot", "enter": 60}, {"name": "warm", "enter": 25}, {"name": "cold"}]
+    desk = Desk(profile(fit, line(points=20, **once), loss, tiers=tiers, score={"min": -100}))
+    desk.tell(7, "account_update", facts={"country": "US"})
+    desk.tell(7.1, id_="up", weight=1)
+    desk.tell(7.2, weight=-1)
+    desk.tell(7.3, "layoff")
+    desk.take_back(7.4, "up", 7.1)
+    desk.wait(30)
+    assert [change.standing.tier for change in desk.changes] == ["warm", "hot", "warm", "cold", "warm"]
