@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sys import intern
 from typing import Any, NamedTuple, NoReturn
 
 from pydantic import ValidationError
@@ -12,6 +11,10 @@ from schemas.faults import BadEnvelope, UnknownType, quote, render
 from schemas.signals import DATA_MODELS
 from schemas.times import parse_time
 from schemas.validation import validate_data
+
+SOURCES = 1_000
+"""Names of sources that are shared at most; anybody can make up new ones."""
+_SOURCES: dict[str, str] = {}
 
 
 class Envelope(NamedTuple):
@@ -82,7 +85,14 @@ def parts_of(document: object) -> tuple[str, str, str, int, str, int, int | None
     parts = _TYPES.get(kind)
     if parts is None:
         parts = split_type(kind)
-    return identity, intern(source), *parts, subject, time, recorded, data  # one string for what many came from
+    return identity, _shared(source), *parts, subject, time, recorded, data
+
+
+def _shared(source: str) -> str:
+    """One string for all that comes from a source: accounts remember it with each signal."""
+    if len(_SOURCES) == SOURCES:
+        _SOURCES.clear()
+    return _SOURCES.setdefault(source, source)
 
 
 def _complain(document: dict[str, Any]) -> NoReturn:

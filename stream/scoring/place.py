@@ -140,7 +140,7 @@ class Place:
     def steady(self, now: int) -> bool:
         """Whether from ``now`` on time alone can only lessen the score, and moves no gate.
 
-        May say no where a signal that stood against it has ceased to count; ``build`` sees that.
+        May say no where a signal that stood against it was forgotten; ``build`` sees that.
         """
         return self._steady and self._latest <= now
 

@@ -272,7 +272,7 @@ def _stored_entry(entry: Entry) -> list[Any]:
 
 
 def _read_entry(row: list[Any], chunk: int) -> Entry:
-    entry = Entry(row[0], intern(row[1]), row[2], intern(row[3]), row[4], chunk)
+    entry = Entry(row[0], row[1], row[2], intern(row[3]), row[4], chunk)
     entry.orphan = len(row) > 5
     return entry
 

@@ -56,6 +56,11 @@ class Packing:
         """How many bytes the row has: it need not be unpacked for that."""
         return frame_content_size(kept) if kept.startswith(_MAGIC) else len(kept)
 
+    @staticmethod
+    def is_packed(kept: bytes) -> bool:
+        """Whether it is a row that was packed, or one that begins like such."""
+        return kept.startswith(_MAGIC)
+
     def _packed(self, row: bytes) -> bytes:
         if len(row) < SMALL:
             return self._pack.compress(row) if row.startswith(_MAGIC) else row

@@ -66,7 +66,9 @@ class Rows(Protocol):
 
 
 LATELY = 1_000
-"""Rows of a partition that are not packed yet: what is written again soon need not have been."""
+"""So many rows of a partition, those written last, are not packed yet: what is written again soon need not have been."""
+LARGE = 4_096
+"""Bytes of a row that is packed at once: it is a sealed one, and such are seldom written again."""
 
 
 class MemoryRows:
@@ -77,32 +79,22 @@ class MemoryRows:
         self.version = 0
         self._most = lately
         self._kept: dict[bytes, bytes] = {}
-        """All rows, packed; of those written lately it may have an older one."""
-        self._lately: dict[bytes, bytes] = {}
-        """The rows written last as they came, the oldest first."""
+        self._lately: dict[bytes, None] = {}
+        """The keys of rows that are still to be packed, the one written last at the end."""
         self._packing = Packing()
 
     def get(self, key: bytes) -> bytes | None:
         """See ``Rows``."""
-        found = self._lately.get(key)
-        if found is not None:
-            return found
         kept = self._kept.get(key)
         return None if kept is None else self._packing.unpack(kept)
 
     def size(self, key: bytes) -> int | None:
         """See ``Rows``."""
-        found = self._lately.get(key)
-        if found is not None:
-            return len(found)
         kept = self._kept.get(key)
         return None if kept is None else self._packing.size(kept)
 
     def __getitem__(self, key: bytes) -> bytes:
-        found = self.get(key)
-        if found is None:
-            raise KeyError(key)
-        return found
+        return self._packing.unpack(self._kept[key])
 
     def __contains__(self, key: object) -> bool:
         return key in self._kept
@@ -112,21 +104,23 @@ class MemoryRows:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """See ``Rows``."""
-        return ((key, self[key]) for key in self._kept)
+        return ((key, self._packing.unpack(kept)) for key, kept in self._kept.items())
 
     def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
         """See ``Rows``."""
-        kept, lately = self._kept, self._lately
+        kept, lately, packing = self._kept, self._lately, self._packing
         for key, value in rows.items():
             lately.pop(key, None)
             if value is None:
                 kept.pop(key, None)
+            elif len(value) > LARGE or packing.is_packed(value):  # or looks as if it were
+                kept[key] = packing.pack(value)
             else:
-                lately[key] = value
-                kept.setdefault(key, value)
+                kept[key] = value
+                lately[key] = None
         if len(lately) > self._most:
             for key in list(islice(lately, len(lately) - self._most)):
-                kept[key] = self._packing.pack(lately[key])  # before it is gone from there: others may be reading
+                kept[key] = packing.pack(kept[key])
                 del lately[key]
         if end is not None:
             self.end = end
