@@ -66,7 +66,7 @@ class Rows(Protocol):
 
 
 LATELY = 1_000
-"""So many rows of a partition, those written last, are not packed yet: what is written again soon need not have been."""
+"""So many rows of a partition, those written last, are not packed: what is written again soon need not have been."""
 LARGE = 4_096
 """Bytes of a row that is packed at once: it is a sealed one, and such are seldom written again."""
 
