@@ -190,7 +190,7 @@ def scored_document(
             "account": state.account,
             "as_of": moment,
             "facts": _nested(state),
-            "profiles": {standing.profile: _standing(standing, for_orjson) for standing in standings},
+            "profiles": {standing.profile: _standing(standing, for_orjson=for_orjson) for standing in standings},
         },
     }
 
@@ -234,7 +234,7 @@ def _for_core(suffix: str, data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _standing(standing: Standing, for_orjson: bool) -> dict[str, Any]:  # noqa: FBT001  (see there)
+def _standing(standing: Standing, *, for_orjson: bool) -> dict[str, Any]:
     return {
         "profile_version": standing.profile_version,
         "score": _rounded(standing.score),
