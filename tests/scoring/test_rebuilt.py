@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.scoring.crossing import next_drift, next_transition
@@ -22,6 +22,8 @@ told = st.tuples(
     st.integers(0, 30),
 )  # fmt: skip
 """What, how many hours after the one before, its weight, and how late it comes or which is taken back."""
+TAKEN_BACK = [("read", 0, 1, 0), ("read", 2, -1, 0), ("back", 2, 1, 0)]
+"""The one that takes points counts once the first is taken back."""
 decays = st.sampled_from(({"linear": "10d"}, {"half_life": "5d"}, {"window": "6d"}))
 
 
@@ -35,6 +37,7 @@ def read_back(state: AccountState, desk: Desk) -> AccountState:
 
 
 @given(history=st.lists(told, min_size=1, max_size=12), decay=decays)
+@example(history=TAKEN_BACK, decay={"linear": "10d"})
 def test_what_is_ahead_does_not_depend_on_how_it_came_about(
     history: list[tuple[str, int, int, int]], decay: dict[str, str]
 ) -> None:
