@@ -97,7 +97,9 @@ class Settings(BaseModel):
     scores_every: Milliseconds = Field(
         5_000, description="an account's score is published at most so often, such as 5s"
     )
-    scores_drift: float = Field(5.0, gt=0, description="points that time alone may move a score before it is published")
+    scores_drift: float = Field(
+        5.0, ge=0.01, description="points that time alone may move a score before it is published, 0.01 or more"
+    )
     web_host: str = Field("127.0.0.1", description="where /metrics, /healthz and /readyz listen")
     web_port: int = Field(6066, ge=0, le=65_535, description="their port; 0: no pages")
     routes: Path | None = Field(None, description="file of alert routes; else nobody is alerted")

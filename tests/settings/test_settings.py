@@ -50,6 +50,7 @@ def test_the_broker_names_a_file(broker: str, path: str) -> None:
         ("TIERLINE_PARTITIONS", "many", "integer"),
         ("TIERLINE_TOPIC_PREFIX", "a b", "not allowed"),
         ("TIERLINE_REMEMBER", "some", "'read' or 'all'"),
+        ("TIERLINE_SCORES_DRIFT", "0.001", "greater than or equal to 0.01"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_its_mend(variable: str, value: str, says: str) -> None:
