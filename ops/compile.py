@@ -27,6 +27,7 @@ HOT = (
     "stream/agents/scores.py",
     "stream/agents/table.py",
     "stream/agents/writing.py",
+    "stream/encoding.py",
     "stream/events.py",
     "stream/identity/canonical.py",
     "stream/scoring/*.py",

@@ -19,6 +19,7 @@ from schemas.reading import parts_of
 from schemas.tiers import TIER_CHANGED
 from schemas.times import format_time, parse_time
 from schemas.validation import validate_data
+from stream.encoding import encoded
 from stream.events import Headers, Unreadable, from_binary_mode, read_event
 from stream.identity import Unidentifiable, canonical_account
 from stream.scoring.state import AccountState
@@ -104,7 +105,7 @@ def encode_mark(kind: MarkKind, data: dict[str, Any], *, source: str, time: int,
 
 def encode_signal(document: dict[str, Any]) -> bytes:
     """A CloudEvents document as the bytes of a record."""
-    return orjson.dumps(document)
+    return encoded(document)
 
 
 def forwarded(value: bytes, headers: Headers, account: str | None) -> bytes | Refusal:
@@ -115,7 +116,7 @@ def forwarded(value: bytes, headers: Headers, account: str | None) -> bytes | Re
     document = from_binary_mode(orjson.loads(value), headers)
     if account is not None:
         document["subject"] = account
-    made = orjson.dumps(document)
+    made = encoded(document)
     if len(made) > MOST_BYTES:
         told = f"the record has {len(made):,} bytes once it is written as one JSON document, over {MOST_BYTES:,}"
         return Refusal("too_large", f"{told}; send what is needed of it", document)
@@ -124,7 +125,7 @@ def forwarded(value: bytes, headers: Headers, account: str | None) -> bytes | Re
 
 def encode_change(change: TierChange, *, source: str, importing: bool, detected_at: int) -> bytes:
     """A tier change as the CloudEvent of ``schemas/tiers.py``."""
-    return orjson.dumps(change_document(change, source=source, importing=importing, detected_at=detected_at))
+    return encoded(change_document(change, source=source, importing=importing, detected_at=detected_at))
 
 
 def change_document(change: TierChange, *, source: str, importing: bool, detected_at: int) -> dict[str, Any]:
@@ -197,7 +198,7 @@ def scored_document(
 
 def encode_scored(state: AccountState, standings: Iterable[Standing], *, source: str, as_of: int) -> bytes:
     """An account's standings as the CloudEvent of ``schemas/accounts.py``."""
-    return orjson.dumps(scored_document(state, standings, source=source, as_of=as_of, for_orjson=True))
+    return encoded(scored_document(state, standings, source=source, as_of=as_of, for_orjson=True))
 
 
 def base36(number: int) -> str:
@@ -276,7 +277,7 @@ def _written_gap(gap: Gap) -> Any:
     if gap.points != gap.of:
         return _gap(gap)
     if gap.written is None:
-        gap.written = orjson.Fragment(orjson.dumps(_gap(gap)))
+        gap.written = orjson.Fragment(encoded(_gap(gap)))
     return gap.written
 
 

@@ -6,8 +6,7 @@ import traceback
 from collections import OrderedDict, deque
 from typing import Any
 
-import orjson
-
+from stream.encoding import encoded
 from stream.metrics import Metrics
 from stream.rejecting import rejected_document
 from stream.scoring.values import Signal
@@ -25,7 +24,7 @@ SHOWN = 50
 
 def rejection(refusal: Refusal, record: Record, now: int) -> bytes:
     """The record on ``rejected`` that keeps a refused one whole, with its place in the log."""
-    return orjson.dumps(
+    return encoded(
         rejected_document(
             refusal,
             raw=record.value or b"",

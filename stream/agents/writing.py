@@ -2,8 +2,6 @@
 
 A header is written with every batch that has a signal of the account. Most of its bytes are the newest signals, of
 which all but one or a few were in it before, and the facts, which seldom change.
-
-What is kept is a copy: bytes as the encoder gives them lie at the front of a buffer several times as large, and pin it.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from stream.encoding import encoded
 from stream.scoring.state import AccountState
 
 
@@ -38,13 +37,8 @@ class Writing:
         header["signals"] = orjson.Fragment(self._rows + b"]")
         if header["facts"] is not self._facts:
             self._facts = header["facts"]
-            self._facts_row = orjson.Fragment(_fitted(orjson.dumps(self._facts)))
+            self._facts_row = orjson.Fragment(encoded(self._facts))
         header["facts"] = self._facts_row
         header |= extra
-        rows = {number: None if rows is None else orjson.dumps(rows) for number, rows in chunks.items()}
-        return orjson.dumps(header), rows
-
-
-def _fitted(made: bytes) -> bytes:
-    """A copy that takes no more memory than it has to."""
-    return bytes(memoryview(made))
+        rows = {number: None if rows is None else encoded(rows) for number, rows in chunks.items()}
+        return encoded(header), rows

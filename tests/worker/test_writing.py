@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -51,3 +52,18 @@ def test_bytes_that_are_kept_are_those_of_all(batches: list[list[tuple[str, int]
         for number, rows in chunks.items():
             held = desk.state.chunks.get(number)
             assert (orjson.loads(rows)[0][2] if rows else None) == (held[0].id if held else None)
+
+
+def test_what_is_written_takes_the_memory_of_its_bytes() -> None:
+    """The encoder's buffer, several times as large, is not kept with a row that waits or a record under way."""
+    desk = Desk(profile(line()))
+    for number in range(20):
+        desk.tell(number / 100, id_=f"k{number}")
+    assert desk.state is not None
+    tracemalloc.start()
+    try:
+        rows = [Writing().write(desk.state, {})[0] for _ in range(100)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 1.5 * sum(len(row) for row in rows)
