@@ -165,12 +165,12 @@ class Counted:
     def moved(self, account: Account) -> None:
         """An account changed: count it in the tiers it is in now."""
         tiers = account.state.tiers()
-        if tiers == account.tiers:
+        if tiers is account.tiers or tiers == account.tiers:
             return
-        for profile, tier in account.tiers.items():
+        for profile, tier in account.tiers:
             if tier is not None:
                 self._tier(profile, tier, -1)
-        for profile, tier in tiers.items():
+        for profile, tier in tiers:
             if tier is not None:
                 self._tier(profile, tier, 1)
         account.tiers = tiers

@@ -15,7 +15,7 @@ import orjson
 from stream.agents.writing import Writing
 from stream.scoring.engine import Timeline
 from stream.scoring.names import Names
-from stream.scoring.state import AccountState
+from stream.scoring.state import AccountState, Tiers
 
 if TYPE_CHECKING:
     from stream.transports.rows import Rows
@@ -36,7 +36,7 @@ class Account:
         """Whether its published score is behind."""
         self.drift: int | None = extra.get("drift")
         """When time alone will have moved its score far enough to be published again."""
-        self.tiers: dict[str, str | None] = {}
+        self.tiers: Tiers = ()
         """As last counted in the metrics."""
 
     def extra(self) -> dict[str, Any]:

@@ -13,32 +13,35 @@ import orjson
 from stream.encoding import encoded
 from stream.scoring.state import AccountState
 
+NO_FACTS = (orjson.Fragment(b"{}"), orjson.Fragment(b"[]"))
+"""As most accounts have it."""
+
 
 class Writing:
     """Writes one account."""
 
-    __slots__ = ("_count", "_edits", "_facts", "_facts_row", "_rows")
+    __slots__ = ("_count", "_edits", "_facts", "_rows", "_told")
 
     def __init__(self) -> None:
         self._count, self._edits = 0, 0
         self._rows = b"["
         """The stored form of so many open entries, after so many of their edits; what closes it is left out."""
-        self._facts: dict[str, Any] | None = None
-        self._facts_row = orjson.Fragment(b"{}")
+        self._told = 0
+        self._facts = NO_FACTS
+        """The stored form of the facts, after they changed so often, and of the signals that told them."""
 
     def write(self, state: AccountState, extra: dict[str, Any]) -> tuple[bytes, dict[int, bytes | None]]:
         """The header, with what is stored beside the state, and the chunks that changed (``None``: delete it)."""
+        if state.told != self._told:
+            facts, told = state.stored_facts()
+            self._facts, self._told = (orjson.Fragment(encoded(facts)), orjson.Fragment(encoded(told))), state.told
         since = self._count if state.edits == self._edits else 0
-        header, chunks = state.to_stored(since)
+        header, chunks = state.to_stored(since, self._facts)
         if header["signals"] or not since:
             came = orjson.dumps(header["signals"])
             self._rows = self._rows + b"," + came[1:-1] if since else came[:-1]
             self._count, self._edits = len(state.open), state.edits
         header["signals"] = orjson.Fragment(self._rows + b"]")
-        if header["facts"] is not self._facts:
-            self._facts = header["facts"]
-            self._facts_row = orjson.Fragment(encoded(self._facts))
-        header["facts"] = self._facts_row
         header |= extra
         rows = {number: None if rows is None else encoded(rows) for number, rows in chunks.items()}
         return encoded(header), rows

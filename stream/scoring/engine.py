@@ -48,7 +48,7 @@ class Engine:
                 place.build(state.values, state.ledger, state.folded)
         else:
             self.catch_up(state, time, timeline, effects.changes)
-        if (signal.source, signal.id) in state.ledger.by_identity:
+        if state.ledger.find(signal.source, signal.id) is not None:
             effects.outcome = "duplicate"  # the first in the log holds, whatever this one says
             return state, effects
         try:
@@ -185,9 +185,8 @@ class Engine:
         """Forget what is old enough to go on counting as before: a pass, made a few days after the last."""
         ledger = state.ledger
         state.folded_at = state.clock
-        for type_, entries in list(ledger.by_type.items()):
-            before = state.clock - self._kept(type_, profiles)
-            for entry in entries.between(0, entries.upto(before - 1)):
+        for type_ in ledger.types():
+            for entry in ledger.before(type_, state.clock - self._kept(type_, profiles)):
                 self._fold(state, entry)
 
     def _kept(self, type_: str, profiles: Profiles) -> int:
@@ -200,6 +199,7 @@ class Engine:
     def _fold(state: AccountState, entry: Entry) -> None:
         if state.ledger.counts(entry):
             done: set[str] = set()
+            state.folded = state.folded or {}
             for place in state.places.values():
                 place.forget(entry, state.folded, done, state.clock)
         state.forget(entry)
@@ -244,7 +244,7 @@ class Engine:
             fresh.build(state.values, state.ledger, state.folded)
             state.places[profile.name] = fresh
             publish.settle(state, fresh, "profile", None, before, score_before, changes)
-        state.resting |= {name: place.rest() for name, place in old.items()}
+        state.resting = {**state.resting, **{name: place.rest() for name, place in old.items()}}
         state.folded = {name: kept for name, kept in state.folded.items() if name in profiles.fingerprints}
 
 

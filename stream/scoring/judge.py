@@ -50,7 +50,7 @@ def judge(limits: Limits, state: AccountState, signal: Signal, time: int) -> Non
     if signal.type == "retracted":
         target = (signal.data["signal_source"], signal.data["signal_id"])
         when = signal.data["signal_time"]
-        taken = state.ledger.by_identity.get(target)
+        taken = state.ledger.find(*target)
         if before_floor(limits, state, now, (when, *target), taken.type if taken else ""):
             raise Refused("too_late", _late(limits, state, now, "what it takes back happened", when))
         if taken is not None and taken.type in NOT_RETRACTABLE:

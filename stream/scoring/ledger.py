@@ -7,13 +7,14 @@ repeat of an earlier counted one (SPEC section 3.4); adding one entry answers wi
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from stream.scoring.entries import Entry, Queue
-from stream.scoring.values import NOT_RETRACTABLE
+from stream.scoring.entries import Entry
+from stream.scoring.shelf import Shelf
+from stream.scoring.values import NOT_RETRACTABLE, NOTHING
 
 _by_key = attrgetter("key")
 
@@ -50,47 +51,24 @@ class Shift:
         self.removed = removed
 
 
-class Ledger:
+class Ledger(Shelf):
     """The remembered signals of one account."""
 
-    __slots__ = ("_events", "_rules", "by_identity", "by_type", "retracted")
+    __slots__ = ("_events", "_rules", "retracted")
 
     def __init__(self, rules: Mapping[str, SameEvent]) -> None:
+        super().__init__()
         self._rules = rules
-        self.by_identity: dict[tuple[str, str], Entry] = {}
-        self.by_type: dict[str, Queue] = {}
-        self.retracted: dict[tuple[str, str], Entry] = {}
+        self.retracted: dict[tuple[str, str], Entry] = NOTHING
         """Identity taken back → the retraction that did it, the latest of several."""
-        self._events: dict[tuple[str, tuple[Any, ...]], list[Entry]] = {}
-
-    def __len__(self) -> int:
-        return len(self.by_identity)
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.by_identity.values())
-
-    @property
-    def oldest(self) -> Entry:
-        """What comes first in order of time; there must be something."""
-        oldest: Entry | None = None
-        for entries in self.by_type.values():  # asked for every signal of a full ledger: plainer is faster
-            first = entries.at(0)
-            if oldest is None or first.precedes(oldest):
-                oldest = first
-        assert oldest is not None
-        return oldest
+        self._events: dict[tuple[str, tuple[Any, ...]], list[Entry]] = NOTHING
 
     def add(self, entry: Entry) -> Shift:
         """Remember a signal whose identity is new; tell what it changed in what counts."""
-        identity = (entry.source, entry.id)
-        self.by_identity[identity] = entry
-        entries = self.by_type.get(entry.type)
-        if entries is None:
-            entries = self.by_type[entry.type] = Queue()
-        entries.insert(entry)
+        self.put(entry)
         if entry.type == "retracted":
             return self._take_back(entry)
-        if identity in self.retracted and entry.type not in NOT_RETRACTABLE:
+        if self._is_retracted(entry):
             return Shift([], [])
         return self._join(entry)
 
@@ -100,8 +78,13 @@ class Ledger:
             not entry.orphan
             and entry.repeat_of is None
             and entry.type != "retracted"
-            and (entry.type in NOT_RETRACTABLE or (entry.source, entry.id) not in self.retracted)
+            and not self._is_retracted(entry)
         )
+
+    def _is_retracted(self, entry: Entry) -> bool:
+        if not self.retracted or entry.type in NOT_RETRACTABLE:
+            return False
+        return (entry.source, entry.id) in self.retracted
 
     def repeats(self, entry: Entry) -> list[Entry]:
         """The other tellings of the same event."""
@@ -116,17 +99,12 @@ class Ledger:
         The event goes with its first telling: a telling that comes after that counts, where one pushed out by number
         still lies within the span.
         """
-        identity = (entry.source, entry.id)
-        del self.by_identity[identity]
-        entries = self.by_type[entry.type]
-        entries.remove(entry)
-        if not entries:
-            del self.by_type[entry.type]
+        self.take(entry)
         if entry.type == "retracted":
             target = (entry.data["signal_source"], entry.data["signal_id"])
             if self.retracted.get(target) is entry:
                 del self.retracted[target]
-                taken = self.by_identity.get(target)
+                taken = self.find(*target)
                 if taken is not None and taken.type not in NOT_RETRACTABLE:
                     taken.orphan = True
                     return [taken]
@@ -149,8 +127,9 @@ class Ledger:
         if target in self.retracted:  # the last of them holds, whichever came first: it is forgotten last
             self.retracted[target] = max(retraction, self.retracted[target], key=_by_key)
             return Shift([], [])
-        entry = self.by_identity.get(target)
+        entry = self.find(*target)
         counted = entry is not None and self.counts(entry)
+        self.retracted = self.retracted or {}
         self.retracted[target] = retraction
         if entry is None or entry.type in NOT_RETRACTABLE:  # it came after what would take it back
             return Shift([], [])
@@ -171,6 +150,7 @@ class Ledger:
         key = self._event(entry)
         if key is None or entry.orphan:
             return Shift([] if entry.orphan else [entry], [])
+        self._events = self._events or {}
         group = self._events.setdefault(key, [])
         span = self._rules[entry.type].span
         if not group or group[-1].precedes(entry):

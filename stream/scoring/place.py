@@ -15,6 +15,7 @@ from stream.scoring.entries import Entry
 from stream.scoring.folded import Folded
 from stream.scoring.ledger import Ledger
 from stream.scoring.profile import Profile
+from stream.scoring.values import NOTHING
 from stream.scoring.verdicts import Verdicts
 
 Resting = tuple[str | None, int, int, float, dict[str, float]]
@@ -53,13 +54,13 @@ class Place:
         self.sequence = 0
         """Of the last published change; 0 before the first."""
         self.score = 0.0
-        self.points: dict[str, float] = {}
+        self.points: dict[str, float] = NOTHING
         """Score and points by criterion of the last published change."""
         self.due: int | None = None
         """No transition comes before this moment if nothing else happens; ``None``: none ever comes."""
         self.exact = False
         """Whether ``due`` is the moment itself."""
-        self.books: dict[int, Book] = {}
+        self.books: dict[int, Book] = NOTHING
         self.said: Verdicts = profile.deciding.nothing
         """What facts say to its criteria and gates."""
         self._steady = True
@@ -79,18 +80,19 @@ class Place:
 
     def resume(self, resting: Resting) -> None:
         """Go on from where an older version left off."""
-        self.tier, self.since, self.sequence, self.score, self.points = resting
+        self.tier, self.since, self.sequence, self.score, points = resting
+        self.points = points or NOTHING
 
     def build(self, facts: Mapping[str, Any], ledger: Ledger, folded: dict[str, Folded]) -> None:
         """Derive fact values and books, as after loading or under a new profile version."""
         self.weigh(facts)
-        self.books = {}
+        self.books = NOTHING
         self._steady, self._calm, self._leap, self._latest, self._ceiling = True, True, 0.0, 0, inf
         for number, rule in enumerate(self.profile.rules):
             if rule is not None and rule.fingerprint in folded:
                 self._open(number, folded)
         for type_ in self.profile.by_type:
-            for entry in ledger.by_type.get(type_, ()):
+            for entry in ledger.of(type_):
                 if ledger.counts(entry):
                     self.count(entry, folded)
 
@@ -113,7 +115,13 @@ class Place:
         matched, lift, leaps = False, 0.0, False
         scales = self.profile.scales
         for number in self.profile.by_type.get(entry.type, ()):
-            book = self.books.get(number) or self._open(number, folded)
+            book = self.books.get(number)
+            if book is None:
+                rule = self.profile.rules[number]
+                assert rule is not None
+                if not rule.matches(entry.data) and rule.fingerprint not in folded:
+                    continue
+                book = self._open(number, folded)
             slept = book.asleep
             gain = book.add(entry)
             if gain is not None:
@@ -239,10 +247,11 @@ class Place:
     def _open(self, number: int, folded: Mapping[str, Folded]) -> Book:
         rule = self.profile.rules[number]
         assert rule is not None
-        book = self.books[number] = Book(rule, folded.get(rule.fingerprint))
+        book = Book(rule, folded.get(rule.fingerprint))
+        books = {**self.books, number: book}
+        # one order, whatever came first: sums must not depend on it
+        self.books = dict(sorted(books.items())) if len(books) > 1 else books
         self._survey()
-        if len(self.books) > 1:  # one order, whatever came first: sums must not depend on it
-            self.books = dict(sorted(self.books.items()))
         return book
 
     def _books_of(self, entry: Entry) -> Iterable[Book]:

@@ -17,12 +17,19 @@ from stream.scoring.folded import Folded
 from stream.scoring.ledger import Ledger, SameEvent
 from stream.scoring.place import Place, Resting
 from stream.scoring.profile import Profile, Profiles
+from stream.scoring.values import NOTHING
 
 FORMAT = 1
 """Version of the stored form. A newer one is refused, an older one read."""
 
 CHUNK = 64
 """Signals in a sealed chunk."""
+
+Tiers = tuple[tuple[str, str | None], ...]
+"""Profile and tier; ``None`` where the account has none yet."""
+
+MANY_TIERS = 10_000
+_tiers: dict[Tiers, Tiers] = {}
 
 
 class StateTooNew(Exception):
@@ -42,7 +49,6 @@ class AccountState:
     """Everything known of one account."""
 
     __slots__ = (
-        "_told",
         "_values",
         "account",
         "born",
@@ -63,6 +69,7 @@ class AccountState:
         "resting",
         "scheduled",
         "sealed",
+        "told",
     )
 
     def __init__(self, account: str, born: int, epoch: int, rules: Mapping[str, SameEvent]) -> None:
@@ -75,51 +82,56 @@ class AccountState:
         """How many profile activations of its partition the account has been through."""
         self.floor: Key | None = None
         """The oldest kept, once too many were remembered: what lies before it is too late."""
-        self.gone: dict[str, Key] = {}
+        self.gone: dict[str, Key] = NOTHING
         """Signal type → the newest that was forgotten; sealed chunks may still hold it and what lies before it."""
-        self.facts: dict[str, Fact] = {}
+        self.facts: dict[str, Fact] = NOTHING
         self.ledger = Ledger(rules)
         self.places: dict[str, Place] = {}
-        self.resting: dict[str, Resting] = {}
+        self.resting: dict[str, Resting] = NOTHING
         """Where it stood in profiles that are retired."""
         self.built = True
         """Whether places carry their derived parts."""
-        self.folded: dict[str, Folded] = {}
+        self.folded: dict[str, Folded] = NOTHING
         """Rule fingerprint → what forgotten signals still give."""
         self.folded_at = born
         self.open: list[Entry] = []
         """The entries stored in the header, as they came."""
         self.edits = 0
         """How often they changed otherwise than by one more: while they do not, their stored form only gets longer."""
-        self.chunks: dict[int, list[Entry]] = {}
+        self.chunks: dict[int, list[Entry]] = NOTHING
         self.sealed = 0
         """The greatest chunk number given out."""
-        self.dirty: list[int] = []
+        self.dirty: tuple[int, ...] = ()
         """Chunks whose stored form is behind, maybe more than once."""
         self.scheduled: int | None = None
         """When its partition expects it to be due: as it is stored, and kept with each change."""
         self._values: dict[str, Any] | None = None
-        self._told: tuple[dict[str, Any], list[Key]] | None = None
-        """The stored form of the facts, and of the signals that told them."""
+        self.told = 0
+        """How often facts changed: while they do not, their stored form is as it was."""
 
     @property
     def values(self) -> Mapping[str, Any]:
         """Known facts by member."""
         if self._values is None:
-            self._values = {name: fact.value for name, fact in self.facts.items() if fact.value is not None}
+            self._values = {name: fact.value for name, fact in self.facts.items() if fact.value is not None} or NOTHING
         return self._values
 
-    def tiers(self) -> dict[str, str | None]:
-        """The tier by profile; None where it has none yet."""
-        return {name: place.tier for name, place in self.places.items()}
+    def tiers(self) -> Tiers:
+        """The tier in each profile, one object for all accounts that have the same."""
+        found = tuple([(name, place.tier) for name, place in self.places.items()])
+        if len(_tiers) > MANY_TIERS:
+            _tiers.clear()
+        return _tiers.setdefault(found, found)
 
     def tell(self, name: str, value: Any, key: Key) -> bool:
         """Take a fact, unless a newer one is known. Tells whether what is known changed."""
         known = self.facts.get(name)
         if known is not None and known.key >= key:
             return False
+        self.facts = self.facts or {}
         self.facts[name] = Fact(value, key)
-        self._values = self._told = None
+        self._values = None
+        self.told += 1
         return known is None or known.value != value or type(known.value) is not type(value)
 
     def remember(self, entry: Entry) -> None:
@@ -131,8 +143,9 @@ class AccountState:
             self.edits += 1
             for sealed in entries:
                 sealed.chunk = self.sealed
+            self.chunks = self.chunks or {}
             self.chunks[self.sealed] = entries
-            self.dirty.append(self.sealed)
+            self.dirty += (self.sealed,)
 
     def forget(self, entry: Entry) -> None:
         """Take the oldest entry of its type out of ledger and storage.
@@ -141,10 +154,11 @@ class AccountState:
         """
         gone = self.gone.get(entry.type)
         if gone is None or gone[0] < entry.time or gone < entry.key:
+            self.gone = self.gone or {}
             self.gone[entry.type] = entry.key
         for orphan in self.ledger.drop(entry):
             if orphan.chunk:
-                self.dirty.append(orphan.chunk)
+                self.dirty += (orphan.chunk,)
             else:
                 self.edits += 1
         if entry.chunk == 0:
@@ -155,7 +169,7 @@ class AccountState:
         chunk.remove(entry)
         if not chunk:
             del self.chunks[entry.chunk]
-            self.dirty.append(entry.chunk)
+            self.dirty += (entry.chunk,)
 
     def build(self) -> None:
         """Derive what a loaded state does not carry: fact values and books."""
@@ -174,9 +188,19 @@ class AccountState:
                 soonest = due
         return soonest
 
-    def to_stored(self, since: int = 0) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
-        """The header, with the open entries from ``since`` on, and the chunks that changed (``None``: delete it)."""
-        facts, told = self._told = self._told or _stored_facts(self.facts)
+    def stored_facts(self) -> tuple[dict[str, Any], list[Key]]:
+        """The stored form of the facts, and of the signals that told them: many come with one."""
+        told = {key: number for number, key in enumerate(dict.fromkeys(fact.key for fact in self.facts.values()))}
+        return {name: [fact.value, told[fact.key]] for name, fact in self.facts.items()}, list(told)
+
+    def to_stored(
+        self, since: int = 0, facts: tuple[Any, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
+        """The header, with the open entries from ``since`` on, and the chunks that changed (``None``: delete it).
+
+        ``facts``: what stands for the two of ``stored_facts``, where the caller has them.
+        """
+        told = facts or self.stored_facts()
         header = {
             "v": FORMAT,
             "account": self.account,
@@ -185,8 +209,8 @@ class AccountState:
             "epoch": self.epoch,
             "floor": self.floor,
             "gone": self.gone,
-            "facts": facts,
-            "told": told,
+            "facts": told[0],
+            "told": told[1],
             "places": {name: _stored_place(place) for name, place in self.places.items()},
             "resting": self.resting,
             "folded": {name: _stored_folded(folded) for name, folded in self.folded.items()},
@@ -200,7 +224,7 @@ class AccountState:
             for number in sorted(set(self.dirty)):
                 entries = self.chunks.get(number)
                 chunks[number] = [_stored_entry(entry) for entry in entries] if entries else None
-            self.dirty = []
+            self.dirty = ()
         return header, chunks
 
     @classmethod
@@ -221,14 +245,16 @@ class AccountState:
         state.places = {p.name: _read_place(p, rows[p.name]) for p in profiles if p.name in rows}
         state.clock = header["clock"]
         state.floor = _read_key(header["floor"]) if header["floor"] else None
-        state.gone = {type_: _read_key(key) for type_, key in header["gone"].items()}
+        state.gone = {type_: _read_key(key) for type_, key in header["gone"].items()} or NOTHING
         told = [_read_key(row) for row in header["told"]]  # many facts come with one signal
-        state.facts = {name: Fact(value, told[number]) for name, (value, number) in header["facts"].items()}
-        state.resting = {name: (row[0], row[1], row[2], row[3], row[4]) for name, row in header["resting"].items()}
-        state.folded = {name: _read_folded(row) for name, row in header["folded"].items()}
+        state.facts = {name: Fact(value, told[number]) for name, (value, number) in header["facts"].items()} or NOTHING
+        resting = {name: (row[0], row[1], row[2], row[3], row[4]) for name, row in header["resting"].items()}
+        state.resting = resting or NOTHING
+        state.folded = {name: _read_folded(row) for name, row in header["folded"].items()} or NOTHING
         state.folded_at = header["folded_at"]
         state.sealed = header["sealed"]
         entries: list[Entry] = []
+        state.chunks = {} if header["chunks"] else NOTHING
         for number in header["chunks"]:
             sealed = [_read_entry(row, number) for row in chunks[number]]
             kept = [entry for entry in sealed if entry.type not in state.gone or entry.key > state.gone[entry.type]]
@@ -240,7 +266,7 @@ class AccountState:
         entries.sort(key=lambda entry: entry.key)
         for entry in entries:
             state.ledger.add(entry)
-        state.built, state.scheduled = False, state.due
+        state.built, state.scheduled, state.told = False, state.due, len(told)
         return state
 
 
@@ -257,11 +283,6 @@ def _read_key(row: list[Any]) -> Key:
 
 def _stored_place(place: Place) -> list[Any]:
     return [place.profile.version, *place.rest(), place.due, place.exact]
-
-
-def _stored_facts(facts: Mapping[str, Fact]) -> tuple[dict[str, Any], list[Key]]:
-    told = {key: number for number, key in enumerate(dict.fromkeys(fact.key for fact in facts.values()))}
-    return {name: [fact.value, told[fact.key]] for name, fact in facts.items()}, list(told)
 
 
 def _stored_entry(entry: Entry) -> list[Any]:

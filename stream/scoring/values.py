@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 TOLERANCE = 1e-9
 """Two numbers closer than this are the same number (SPEC section 4)."""
@@ -15,6 +15,9 @@ FACT_TYPES = frozenset({"account_update", "opportunity_outcome"})
 """Signal types that change facts: never too late, never retractable."""
 
 NOT_RETRACTABLE = FACT_TYPES | {"account_alias", "retracted"}
+
+NOTHING: Final[dict[Any, Any]] = {}
+"""Stands where most accounts have nothing, as an empty dict of each one's own took memory; never written to."""
 
 Direction = Literal["enter", "up", "down", "disqualified", "requalified", "merged"]
 Cause = Literal["signal", "fact", "retraction", "decay", "profile", "merge"]

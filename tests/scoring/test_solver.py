@@ -316,7 +316,7 @@ def test_a_drift_below_what_facts_give() -> None:
         desk.tell(day_, "website_change")
     desk.tell(100, "intent_surge", topic="x", score=1)
     state, place = desk.state, desk.state.places["p"]
-    assert LAYOFF not in state.ledger.by_type
+    assert LAYOFF not in state.ledger.types()
     assert place.profile.total(place.values(state.clock))[0] == 52
     drift = crossing.next_drift(place, state.clock, 5)
     assert drift is not None
