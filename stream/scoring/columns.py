@@ -58,7 +58,7 @@ def bounded(total: float, cap: float) -> float:
 
 
 class Column(Shedding):
-    """Points of one sign by time, summed under one decay."""
+    """Points of one sign by time, summed under one decay. A signal that is alone, as most are, needs no sums."""
 
     __slots__ = ("_bases", "_decay", "_halves", "_moments", "_points", "_sums", "_times")
 
@@ -67,11 +67,12 @@ class Column(Shedding):
         self._decay = decay
         self._times: list[int] = []
         self._points: list[float] = []
-        self._sums: list[int] = [0]
-        self._moments: list[int] | None = [0] if decay.has_line else None
-        self._halves: list[int] | None = [0] if decay.has_half else None
-        """Sums of half-life terms within a block of neighbours; ``_bases`` has the exponents they stand above."""
-        self._bases: list[int] = [_NO_BASE]
+        self._sums: list[int] | None = None
+        self._moments: list[int] | None = None
+        self._halves: list[int] | None = None
+        """Sums of half-life terms within a block of neighbours; …"""
+        self._bases: list[int] | None = None
+        """… the exponents they stand above."""
 
     @property
     def empty(self) -> bool:
@@ -86,7 +87,11 @@ class Column(Shedding):
             index = bisect_right(self._times, time)
         self._times.insert(index, time)
         self._points.insert(index, points)
-        self._resum(index)
+        if self._sums is not None:
+            self._resum(index)
+        elif len(self._times) > 1:
+            self._begin()
+            self._resum(0)
 
     def remove(self, time: int, points: float) -> None:
         """Take one signal of this time and these points out again."""
@@ -108,12 +113,10 @@ class Column(Shedding):
             if phase.shape == "half":
                 total += self._half_value(first, stop, now, phase.span)
             elif phase.shape == "line":
-                assert self._moments is not None
-                units = self._sums[stop] - self._sums[first]
-                moment = self._moments[stop] - self._moments[first]
+                units, moment = self._units(first, stop), self._moment(first, stop)
                 total += (units * (phase.span + self._decay.grace - now) + moment) / (phase.span << SCALE)
             else:
-                total += phase.keep * ((self._sums[stop] - self._sums[first]) / (1 << SCALE))
+                total += phase.keep * (self._units(first, stop) / (1 << SCALE))
         return total
 
     def steer(self, course: Course, now: int) -> None:
@@ -122,7 +125,7 @@ class Column(Shedding):
             if phase.shape == "half":
                 course.half(phase.span, self._half_value(first, stop, now, phase.span))
             elif phase.shape == "line":
-                course.line(-(self._sums[stop] - self._sums[first]) / (phase.span << SCALE))
+                course.line(-self._units(first, stop) / (phase.span << SCALE))
 
     def reach(self) -> float:
         """The value of greatest magnitude that all signals together could have."""
@@ -138,9 +141,20 @@ class Column(Shedding):
                 found.append((phase, first, stop))
         return found
 
+    def _units(self, first: int, stop: int) -> int:
+        sums = self._sums
+        return to_units(self._points[first]) if sums is None else sums[stop] - sums[first]
+
+    def _moment(self, first: int, stop: int) -> int:
+        moments = self._moments
+        if moments is None:
+            return to_units(self._points[first]) * self._times[first]
+        return moments[stop] - moments[first]
+
     def _half_value(self, first: int, stop: int, now: int, span: int) -> float:
         halves, bases = self._halves, self._bases
-        assert halves is not None
+        if halves is None or bases is None:
+            return half_value(*half_term(self._points[first], self._times[first] + self._decay.grace, span), now, span)
         total, base = halves[stop], bases[stop]
         if bases[first] == base:
             total -= halves[first]
@@ -150,14 +164,23 @@ class Column(Shedding):
             total, base = (total << (base - old)) + older, old
         return half_value(total, base, now, span)
 
+    def _begin(self) -> None:
+        self._sums = [0]
+        if self._decay.has_line:
+            self._moments = [0]
+        if self._decay.has_half:
+            self._halves, self._bases = [0], [_NO_BASE]
+
     def _resum(self, index: int) -> None:
         """Sum up from a place on."""
         times, sums, moments, halves, bases = self._times, self._sums, self._moments, self._halves, self._bases
+        if sums is None:
+            return
         grace, span = self._decay.grace, self._decay.phases[-1].span
         del sums[index + 1 :]
         if moments is not None:
             del moments[index + 1 :]
-        if halves is not None:
+        if halves is not None and bases is not None:
             if index == 0:
                 halves[0], bases[0] = 0, _NO_BASE
             del halves[index + 1 :], bases[index + 1 :]
@@ -166,7 +189,7 @@ class Column(Shedding):
             sums.append(sums[at] + units)
             if moments is not None:
                 moments.append(moments[at] + units * times[at])
-            if halves is not None:
+            if halves is not None and bases is not None:
                 mantissa, exponent = half_term(self._points[at], times[at] + grace, span)
                 total, base = halves[at], bases[at]
                 if exponent - base > _WIDEST:
@@ -176,12 +199,8 @@ class Column(Shedding):
 
     def lists(self) -> list[list[Any]]:
         """See ``Shedding``; of sums only differences are ever read."""
-        found: list[list[Any]] = [self._times, self._points, self._sums]
-        if self._moments is not None:
-            found.append(self._moments)
-        if self._halves is not None:
-            found += [self._halves, self._bases]
-        return found
+        sums = (self._sums, self._moments, self._halves, self._bases)
+        return [self._times, self._points, *(values for values in sums if values is not None)]
 
 
 class Peak(Shedding):
