@@ -13,8 +13,11 @@ from operator import attrgetter
 from typing import Any
 
 from stream.scoring.entries import Entry
-from stream.scoring.shelf import Shelf
+from stream.scoring.shelf import FEW, Shelf
 from stream.scoring.values import NOT_RETRACTABLE, NOTHING
+
+Event = tuple[str, tuple[Any, ...]]
+"""Signal type, and what all tellings of an event have in common."""
 
 _by_key = attrgetter("key")
 
@@ -61,14 +64,17 @@ class Ledger(Shelf):
         self._rules = rules
         self.retracted: dict[tuple[str, str], Entry] = NOTHING
         """Identity taken back → the retraction that did it, the latest of several."""
-        self._events: dict[tuple[str, tuple[Any, ...]], list[Entry]] = NOTHING
+        self._events: dict[Event, list[Entry]] | None = None
+        """Event → its tellings that stand, in order. Of few signals those are looked for instead."""
 
     def add(self, entry: Entry) -> Shift:
         """Remember a signal whose identity is new; tell what it changed in what counts."""
+        if self._events is None and len(self) == FEW:
+            self._index_events()
         self.put(entry)
         if entry.type == "retracted":
             return self._take_back(entry)
-        if self._is_retracted(entry):
+        if entry.orphan or self._is_retracted(entry):
             return Shift([], [])
         return self._join(entry)
 
@@ -88,10 +94,11 @@ class Ledger(Shelf):
 
     def repeats(self, entry: Entry) -> list[Entry]:
         """The other tellings of the same event."""
-        if not self._events:
-            return []
-        key = self._event(entry)
-        return [other for other in self._events.get(key, ()) if other.repeat_of is entry] if key else []
+        tellings: Iterable[Entry] = self
+        if self._events is not None:
+            key = self._event(entry)
+            tellings = self._events.get(key, ()) if key else ()
+        return [other for other in tellings if other.repeat_of is entry]
 
     def drop(self, entry: Entry) -> list[Entry]:
         """Forget an entry. Repeats of it that stay become orphans, which never begin to count; returns them.
@@ -110,16 +117,14 @@ class Ledger(Shelf):
                     return [taken]
             return []
         key = self._event(entry)
-        group = self._events.get(key) if key else None
-        orphans: list[Entry] = []
-        if key and group and entry in group:
-            group.remove(entry)
-            orphans = [other for other in group if other.repeat_of is entry]
-            for other in orphans:
-                other.repeat_of, other.orphan = None, True
-                group.remove(other)
-            if not group:
-                del self._events[key]
+        if key is None:
+            return []
+        tellings = self._tellings(entry, key)
+        orphans = [other for other in tellings if other.repeat_of is entry]
+        for other in orphans:
+            other.repeat_of, other.orphan = None, True
+            tellings.remove(other)
+        self._leave(key, entry, tellings)
         return orphans
 
     def _take_back(self, retraction: Entry) -> Shift:
@@ -134,35 +139,54 @@ class Ledger(Shelf):
         if entry is None or entry.type in NOT_RETRACTABLE:  # it came after what would take it back
             return Shift([], [])
         key = self._event(entry)
-        group = self._events.get(key, []) if key else []
-        if key is None or entry not in group:
+        if key is None or entry.orphan:
             return Shift([], [entry] if counted else [])
-        group.remove(entry)
+        tellings = self._tellings(entry, key)
+        self._leave(key, entry, tellings)
         entry.repeat_of = None
-        shift = self._rejoin(group, self._rules[entry.type].span)
-        if not group:
-            del self._events[key]
+        shift = self._rejoin(tellings, self._rules[entry.type].span)
         if counted:
             shift.removed.append(entry)
         return shift
 
     def _join(self, entry: Entry) -> Shift:
         key = self._event(entry)
-        if key is None or entry.orphan:
-            return Shift([] if entry.orphan else [entry], [])
-        self._events = self._events or {}
-        group = self._events.setdefault(key, [])
-        span = self._rules[entry.type].span
-        if not group or group[-1].precedes(entry):
-            anchor = (group[-1].repeat_of or group[-1]) if group else None
-            group.append(entry)
+        if key is None:
+            return Shift([entry], [])
+        tellings, span = self._tellings(entry, key), self._rules[entry.type].span
+        if not tellings or tellings[-1].precedes(entry):
+            anchor = (tellings[-1].repeat_of or tellings[-1]) if tellings else None
+            tellings.append(entry)
             if anchor is not None and (span is None or entry.time - anchor.time <= span):
                 entry.repeat_of = anchor
                 return Shift([], [])
             return Shift([entry], [])
-        insort(group, entry, key=_by_key)
+        insort(tellings, entry, key=_by_key)
         entry.repeat_of = entry  # as yet undecided: counted before this is false for it
-        return self._rejoin(group, span)
+        return self._rejoin(tellings, span)
+
+    def _tellings(self, entry: Entry, key: Event) -> list[Entry]:
+        """The tellings of an event that stand, in order: where they are few, without this one."""
+        if self._events is not None:
+            return self._events.setdefault(key, [])
+        return [other for other in self.of(entry.type) if other is not entry and self._tells(other, key)]
+
+    def _tells(self, entry: Entry, key: Event) -> bool:
+        return not entry.orphan and not self._is_retracted(entry) and self._event(entry) == key
+
+    def _leave(self, key: Event, entry: Entry, tellings: list[Entry]) -> None:
+        """An entry stands no longer for an event; ``tellings``: those that did."""
+        if entry in tellings:
+            tellings.remove(entry)
+        if self._events is not None and not tellings:
+            del self._events[key]
+
+    def _index_events(self) -> None:
+        self._events = {}
+        for entry in self:  # few, and so in order
+            key = self._event(entry)
+            if key is not None and self._tells(entry, key):
+                self._events.setdefault(key, []).append(entry)
 
     @staticmethod
     def _rejoin(group: Iterable[Entry], span: int | None) -> Shift:
@@ -181,7 +205,7 @@ class Ledger(Shelf):
                 shift.added.append(entry)
         return shift
 
-    def _event(self, entry: Entry) -> tuple[str, tuple[Any, ...]] | None:
+    def _event(self, entry: Entry) -> Event | None:
         rule = self._rules.get(entry.type)
         key = rule.key(entry.data) if rule else None
         return None if key is None else (entry.type, key)
