@@ -24,6 +24,7 @@ _CACHED = 65_536
 _SHOWN = 80
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//+|(?:mailto|https?):/*", re.IGNORECASE)
+_BARE = re.compile(r"[a-z0-9.-]+", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)", re.ASCII)  # as browsers tell an IPv4 address
 PRIVATE_ENDINGS = frozenset(
@@ -76,6 +77,8 @@ def _host(text: str) -> str:
     """The host as written: without scheme, user, port, path; may be no host at all."""
     if len(text) > LONGEST_INPUT:
         _refuse(text, "is too long to be a domain", f"at most {LONGEST_INPUT} characters")
+    if _BARE.fullmatch(text):
+        return text  # as most are written: there is nothing to cut off
     host = text.strip().replace("\\", "/")  # as browsers read it
     if host.endswith(">") and "<" in host:  # Dana Roe <dana@acme.com>
         host = host[host.rindex("<") + 1 : -1]
