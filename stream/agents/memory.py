@@ -14,7 +14,6 @@ from stream.metrics import Metrics
 from stream.scoring.agenda import Agenda
 from stream.scoring.engine import Activation, Timeline
 from stream.scoring.names import Names
-from stream.scoring.partition import Partition
 from stream.scoring.profile import Profile, Profiles, compile_profile
 from stream.scoring.state import FORMAT, StateTooNew
 from stream.transports.rows import Rows
@@ -91,32 +90,6 @@ def read_format(raw: bytes | None) -> dict[str, Any]:
             "release again; nothing was changed"
         )
     return row
-
-
-def clock_row(partition: Partition, applied: int, log: str) -> bytes:
-    """What is stored of a partition as a whole; ``applied`` and ``log`` as in ``ShardMemory``."""
-    return orjson.dumps(
-        {
-            "v": FORMAT,
-            "clock": partition.clock,
-            "importing": partition.importing,
-            "outside": partition.outside,
-            "applied": applied,
-            "log": log,
-        }
-    )
-
-
-def timeline_row(timeline: Timeline) -> dict[str, Any]:
-    """A timeline in its stored form."""
-    return {
-        "first": timeline.first,
-        "base": [profile.document for profile in timeline.at(timeline.first)],
-        "activations": [
-            {"time": activation.time, "profiles": [profile.document for profile in activation.profiles]}
-            for activation in timeline.activations
-        ],
-    }
 
 
 def _read_timeline(raw: bytes | None) -> Timeline:

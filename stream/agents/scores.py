@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from schemas.topics import ACCOUNT_SCORES
 from stream.agents.table import Account, AccountTable
+from stream.scoring.partition import Partition
 from stream.scoring.publish import standing_until
 from stream.transports.records import Append
 from stream.wire import encode_scored
@@ -39,9 +40,12 @@ KEPT = 50_000
 class Scores:
     """The publishing of one partition's scores."""
 
-    def __init__(self, number: int, table: AccountTable, settings: Settings, memory: ShardMemory) -> None:
+    def __init__(
+        self, number: int, table: AccountTable, partition: Partition, settings: Settings, memory: ShardMemory
+    ) -> None:
         self._number = number
         self._table = table
+        self._partition = partition
         self._topic: str = settings.topic(ACCOUNT_SCORES)
         self._source: str = settings.source
         self._every: int = settings.scores_every
@@ -82,11 +86,11 @@ class Scores:
         self._waiting = dict.fromkeys(self._waiting, 0)
         self._turns = [(0, name) for name in self._waiting]
 
-    def due(self, now: int, *, importing: bool) -> bool:
-        """Whether something may be published; ``importing``: nothing because time alone has moved it."""
-        return (not importing and self._drifted(now) is not None) or self._first_ripe(now) is not None
+    def due(self, now: int) -> bool:
+        """Whether something may be published."""
+        return self._drifted(now) is not None or self._first_ripe(now) is not None
 
-    def publish(self, now: int, *, importing: bool) -> list[Append]:
+    def publish(self, now: int) -> list[Append]:
         """Records for every account that is due; their accounts are dirty afterwards."""
         chosen = dict(self._at_once)
         self._at_once = {}
@@ -97,7 +101,7 @@ class Scores:
             heapq.heappop(self._turns)
             del self._waiting[ripe]
             chosen.setdefault(ripe, 0)
-        while not importing and (moment := self._drifted(now)) is not None and len(chosen) < most:
+        while (moment := self._drifted(now)) is not None and len(chosen) < most:
             name = self._drifts.pop()
             if self._passed(name, moment):
                 self._drifts.set(name, now + AFTER_TICK)
@@ -125,7 +129,9 @@ class Scores:
         return Append(self._topic, self._number, name.encode(), value)
 
     def _drifted(self, now: int) -> int | None:
-        """The first moment at which a score has drifted, if that is over."""
+        """The first moment at which a score has drifted, if that is over; none counts while importing."""
+        if self._partition.importing:
+            return None
         moment = self._drifts.next
         return moment if moment is not None and moment <= self._ripe_by(now) else None
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import orjson
-
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
 from stream.agents.fitting import last_straw
-from stream.agents.memory import Counted, clock_row, read_shard, timeline_row
+from stream.agents.memory import Counted, read_shard
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
 from stream.agents.scores import Scores
-from stream.agents.table import AccountTable, partition_key
+from stream.agents.table import AccountTable
+from stream.agents.whole import Whole
 from stream.agents.work import Work
 from stream.metrics import Metrics
 from stream.rejecting import kept_key
@@ -111,7 +110,7 @@ class Shard:
             self.scores.hurry()
         elif unless_since is not None and unless_since < self._closed_at <= now:
             return None
-        return self._closed(Work(), now) if self.scores.due(now, importing=self.partition.importing) else None
+        return self._closed(Work(), now) if self.scores.due(now) else None
 
     def rescore(self, budget: int, now: int) -> Work | None:
         """Take some accounts through an outstanding profile activation."""
@@ -162,13 +161,11 @@ class Shard:
         self.partition.clock, self.partition.outside = memory.clock, memory.outside
         self.partition.importing = memory.importing
         self.partition.restore(memory.dues, memory.behind)
-        self.scores = Scores(self.number, self.table, self._settings, memory)
+        self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
         self._counted.load(memory)
         self._moved = memory.moved
         self.applied = memory.applied if memory.log == self._incarnation else 0
-        self._rows: dict[bytes, bytes] = {}
-        self._meta: bytes | None = None
-        self._timeline = timeline_row(memory.timeline)
+        self._whole = Whole(self.number, self._incarnation, memory.timeline)
 
     def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
         """Those that the state has not seen: a position may have been set back, or lost."""
@@ -233,7 +230,7 @@ class Shard:
                 self._emit(self.partition.tick(time), importing, None, now, work)
             case "alias":
                 self._moved[mark.data["old"]] = mark.data["canonical"]
-                self._rows[partition_key(f"alias/{mark.data['old']}", self.number)] = mark.data["canonical"].encode()
+                self._whole.alias(mark.data["old"], mark.data["canonical"])
             case "profile_activated":
                 self.partition.activate(compile_profile(mark.data["profile"]), moment)
             case "profile_retired":
@@ -283,29 +280,15 @@ class Shard:
     def _closed(self, work: Work, now: int) -> Work:
         """Add the published scores and the changed states, in the order in which they are to be written."""
         self._closed_at = now
-        scored = self.scores.publish(now, importing=self.partition.importing)
+        scored = self.scores.publish(now)
         work.scores = len(scored)
         work.appends += scored
         for account in self.table.dirty.values():
             self._counted.moved(account)
-        for key, value in (*self.table.writes(), *self._partition_rows()):
+        for key, value in (*self.table.writes(), *self._whole.writes(self.partition, self.applied)):
             work.appends.append(Append(self._state, self.number, key, value))
             work.stored[key] = value
         return work
-
-    def _partition_rows(self) -> list[tuple[bytes, bytes]]:
-        rows = list(self._rows.items())
-        self._rows = {}
-        partition = self.partition
-        meta = clock_row(partition, self.applied, self._incarnation)
-        if meta != self._meta:
-            self._meta = meta
-            rows.append((partition_key("clock", self.number), meta))
-        timeline = timeline_row(self.partition.timeline)
-        if timeline != self._timeline:
-            self._timeline = timeline
-            rows.append((partition_key("timeline", self.number), orjson.dumps(timeline)))
-        return rows
 
 
 def _read(record: Record) -> Mark | Incoming | Refusal:

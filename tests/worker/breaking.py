@@ -1,45 +1,32 @@
-"""A core that fails on purpose, after it has changed states."""
+"""Faults that make the core itself raise, in parts that are real: a profile that cannot be weighed, a damaged state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from typing import Any
 
-import pytest
+from stream.transports.rows import Rows
 
-from stream.agents import shard
-from stream.scoring.partition import Partition
-from stream.scoring.values import Signal
+from .telling import event
 
-
-class Breaking:
-    """A partition that raises after each signal, or tick (``None``), of which ``fails`` says so."""
-
-    def __init__(self, partition: Partition, fails: Callable[[Signal | None], bool]) -> None:
-        object.__setattr__(self, "_partition", partition)
-        object.__setattr__(self, "_fails", fails)
-
-    def signal(self, signal: Signal, time: int) -> Any:
-        effects = self._partition.signal(signal, time)
-        self._break(signal)
-        return effects
-
-    def tick(self, time: int) -> Any:
-        changes = self._partition.tick(time)
-        self._break(None)
-        return changes
-
-    def _break(self, signal: Signal | None) -> None:
-        if self._fails(signal):
-            raise ZeroDivisionError(f"on purpose: {signal.id if signal else 'a tick'}")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._partition, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._partition, name, value)
+INCOMPARABLE = {"id": "boom", "when": {"custom.boom": {"gt": "text"}}, "points": 1}
+"""No check lets it through. The core raises as soon as an account knows the fact, which it has taken by then."""
 
 
-def broken(monkeypatch: pytest.MonkeyPatch, fails: Callable[[Signal | None], bool]) -> None:
-    """Every shard that is made, or made anew, from now on fails so."""
-    monkeypatch.setattr(shard, "Partition", lambda *given: Breaking(Partition(*given), fails))
+def breakable(profile: dict[str, Any]) -> dict[str, Any]:
+    """The profile, with a criterion that makes the core raise after each ``boom``."""
+    first, *others = profile["groups"]
+    return profile | {"groups": [first | {"criteria": [*first["criteria"], INCOMPARABLE]}, *others]}
+
+
+def boom(id_: str, account: str, at: int, **values: Any) -> dict[str, Any]:
+    """Facts of an account, among them the one that cannot be compared."""
+    return event(id_, account, "account_update", {"facts": {**values, "custom.boom": 1}}, at)
+
+
+def damage(rows: Rows, account: str, **members: Any) -> bytes:
+    """Have signals that an account remembers be lost: whoever reads its state raises. Returns its row as it was."""
+    key = account.encode()
+    whole = rows[key]
+    rows.write({key: json.dumps(json.loads(whole) | members | {"chunks": [7]}).encode()}, None)
+    return whole

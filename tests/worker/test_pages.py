@@ -6,14 +6,13 @@ import json
 import time
 from collections import Counter
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.agents.shard import Work
+from stream.agents.work import Work
 from stream.metrics import Metrics
 from stream.transports.records import Append
 
-from .breaking import broken
+from .breaking import boom, breakable
 from .conftest import Install
 from .desk import Desk, document
 from .processes import Installation
@@ -149,15 +148,15 @@ def test_metrics_say_what_happened_and_health_says_why(install: Install) -> None
     assert installation.stop() == 0
 
 
-def test_the_count_by_tier_survives_whatever_a_shard_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_count_by_tier_survives_whatever_a_shard_goes_through() -> None:
     """Restarts, parked records, versions, retirement: accounts by tier are what a count over the states gives."""
-    broken(monkeypatch, lambda signal: signal is not None and signal.id == "f5")
-    desk = Desk(document(profile()))
+    desk = Desk(breakable(document(profile())))
     names = [f"t{number}.com" for number in range(12)]
     for at, name in enumerate(names):
         desk.now += 1_000
-        batch = [facts(f"f{at}", name, desk.now, employees=500 if at % 2 else 5), funding(f"r{at}", name, desk.now)]
-        desk.tell(*batch)
+        told = boom if at == 5 else facts
+        size = told(f"f{at}", name, desk.now, employees=500 if at % 2 else 5)
+        desk.tell(funding(f"r{at}", name, desk.now), size)
         _agree(desk)
     desk.restart()
     _agree(desk)

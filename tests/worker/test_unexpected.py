@@ -14,29 +14,27 @@ from stream.identity import Aliases
 from stream.transports.records import Record
 from stream.wire import encode_mark
 
-from .breaking import broken
+from .breaking import boom, breakable, damage
 from .desk import Desk, document
 from .telling import DAY, event, facts, funding, profile
 from .test_rejected import SCHEMA
 
 
-def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_once() -> None:
     """A fault of ours costs the one record: parked whole with its traceback, the others of its account count once."""
-    broken(monkeypatch, lambda signal: signal is not None and signal.id.startswith("boom"))
-    desk = Desk(document(profile()))
-    reading = [event(id_, "acme.com", "content_consumption", {"topic": "crm"}, desk.now)
-               for id_ in ("a", "boom-1", "b", "boom-2", "c")]  # fmt: skip
+    desk = Desk(breakable(document(profile())))
+    reading = [event(id_, "acme.com", "content_consumption", {"topic": "crm"}, desk.now) for id_ in ("a", "b", "c")]
+    booms = [boom(f"boom-{number}", "acme.com", desk.now, employees=5_000) for number in (1, 2)]
     desk.tell(reading[0])
-    desk.tell(*reading, facts("size", "acme.com", desk.now, employees=500), funding("boom-3", "new.com", desk.now))
+    desk.tell(reading[0], booms[0], reading[1], booms[1], reading[2],
+              facts("size", "acme.com", desk.now, employees=500), boom("boom-3", "new.com", desk.now))  # fmt: skip
     parked = desk.documents("rejected")
     assert [one["reason"] for one in parked] == ["unexpected"] * 3
-    for one, raw in zip(parked, (reading[1], reading[3]), strict=False):
+    for one, raw in zip(parked, booms, strict=False):
         assert json.loads(base64.b64decode(one["raw"])) == raw
         assert "this is a fault of Tierline, please report it" in one["message"]
-        assert f"ZeroDivisionError: on purpose: {raw['id']}" in one["message"]
-        assert "in signal" in one["message"]
+        assert "TypeError: " in one["message"]
+        assert "in weigh" in one["message"]
         jsonschema.validate(one, SCHEMA)
     assert desk.metric("tierline_rejected_total", reason="unexpected") == 3
     assert desk.metric("tierline_accounts", profile="quick", tier="warm") == 1
@@ -46,7 +44,7 @@ def test_a_record_that_makes_the_core_raise_is_parked_and_its_neighbours_count_o
     assert scored["data"]["profiles"]["quick"]["score"] == pytest.approx(32, abs=0.01), "three readings and the size"
     desk.restart()
     assert desk.metric("tierline_state_accounts") == 1, "of new.com nothing is left"
-    desk.tell(*(one for one in reading if not one["id"].startswith("boom")))
+    desk.tell(*reading)
     assert desk.metric("tierline_signals_total", type="content_consumption", outcome="duplicate") == 3
 
 
@@ -72,19 +70,18 @@ def test_intake_parks_what_makes_it_raise(monkeypatch: pytest.MonkeyPatch) -> No
     assert "ZeroDivisionError: on purpose" in parked["message"]
 
 
-def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected() -> None:
     """A tick that the core cannot process is parked once a minute; marks of a newer release or forger are rejected."""
-    failing: list[bool] = []
-    broken(monkeypatch, lambda signal: signal is None and bool(failing))
-    desk = Desk(document(profile(funding="{half_life: 2s}")))
+    desk = Desk(document(profile(funding="{half_life: 2s}")), scores_drift=1_000)
     desk.tell(funding("one", "acme.com", desk.now))
     desk.now += 3_000
-    failing.append(True)
+    whole = damage(desk.stored, "acme.com")
+    desk.restart()
     for _ in range(50):
         desk.beat()
         desk.now += 100
     assert [one["reason"] for one in desk.documents("rejected")] == ["unexpected"]
-    failing.clear()
+    desk.stored.write({b"acme.com": whole}, None)
     desk.now += 60_000
     desk.beat()
     assert [one["data"]["to_tier"] for one in desk.documents("tier-changes")] == ["warm", "cold"]
