@@ -131,6 +131,7 @@ async def _run(settings: Settings, make: Callable[[], list[Part]], scratch: Path
             await part.close()
             part.app.log_transport.close()
             part.app.log_transport.unlock_worker()
+        gc.freeze()  # an interpreter that ends goes through all that lives four times: seconds, of many accounts
 
 
 async def _start(parts: Sequence[Part]) -> None:
