@@ -47,8 +47,6 @@ BEAT = 0.1
 """Seconds between two looks at what is due."""
 RESCORED_AT_ONCE = 500
 """Accounts taken through a profile activation between two batches."""
-
-
 REST = 60_000
 """Milliseconds without a beat in a partition in which it failed for a fault of ours."""
 
@@ -177,7 +175,8 @@ class Worker:
             self._timed("score", began, len(batch))
 
     def _waiting(self, batch: Batch) -> int:
-        return cast("BatchingConsumer", self.app.consumer).highwater(batch.tp) - batch.end
+        """Records that wait behind a batch, or in another partition of ours: there is one worker for all."""
+        return max(self.app.consumer.highwater(batch.tp) - batch.end, self._lags.most)
 
     async def take_in(self, batches: AsyncIterable[Batch], topic: str) -> None:
         """The loop of an intake agent."""
@@ -226,7 +225,8 @@ class Worker:
                 return
             shard = self._take_up(partition)
             try:
-                work = shard.rescore(RESCORED_AT_ONCE, now) or shard.flush(now, unless_since=now - int(BEAT * 1000))
+                work = shard.rescore(RESCORED_AT_ONCE, now)
+                work = work or shard.flush(now, unless_since=now - int(BEAT * 1000), waiting=self._lags.most)
             except RowsClosed:
                 return
             except Exception:  # a fault of ours in some account: what comes in is scored all the same

@@ -27,8 +27,11 @@ PER_FLUSH = 500
 PER_FAREWELL = 5_000
 """The same when the worker stops, and nothing is held up."""
 
+MANY = 1_000
+"""While more records than this wait, they are worked through before scores that can wait are published: …"""
+
 PRESSED = 25_000
-"""Milliseconds that scores wait beyond their turn while many signals do."""
+"""… so many milliseconds later than their turn at most."""
 
 AFTER_TICK = 1_000
 """Milliseconds to wait with a drift that a transition comes before."""
@@ -61,8 +64,7 @@ class Scores:
         self._drifts = memory.drifts
         """When the score of each account will have drifted."""
         self._at_once: dict[str, int] = {}
-        self.pressed = False
-        """Whether many signals wait."""
+        self._pressed = False
         self._leaving = False
 
     def touch(self, account: Account, now: int, *, changed: bool) -> None:
@@ -77,6 +79,10 @@ class Scores:
             turn = now if last is None else min(last, now) + self._every
             self._waiting[name] = turn = 0 if self._leaving else turn
             heapq.heappush(self._turns, (turn, name))
+
+    def press(self, waiting: int) -> None:
+        """So many records wait to be worked through."""
+        self._pressed = waiting > MANY
 
     def hurry(self) -> None:
         """The worker stops: what waits for its turn may be published now."""
@@ -136,7 +142,7 @@ class Scores:
         return moment if moment is not None and moment <= self._ripe_by(now) else None
 
     def _ripe_by(self, now: int) -> int:
-        return now - PRESSED if self.pressed and not self._leaving else now
+        return now - PRESSED if self._pressed and not self._leaving else now
 
     def _passed(self, name: str, moment: int) -> bool:
         """Whether a transition comes first: that is its tick's to tell, and the score comes with it."""

@@ -32,8 +32,6 @@ from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarde
 
 log = logging.getLogger("tierline")
 
-MANY = 1_000
-"""So many records in a partition are worked through before scores that can wait are published."""
 TICK_PAUSE = 60_000
 """Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
 
@@ -67,7 +65,7 @@ class Shard:
         self._load()
 
     def process(self, records: Sequence[Record], now: int, *, waiting: int = 0) -> Work:
-        """Apply a batch. ``now``: wall clock, for ``detected_at`` alone; ``waiting``: records behind it in the log.
+        """Apply a batch. ``now``: wall clock, for ``detected_at`` alone; ``waiting``: records that come after it.
 
         What was applied before is left out: its effects were made durable together with the state.
         """
@@ -75,7 +73,7 @@ class Shard:
         # each by itself, and all before the first is applied: what is done again at once is done in half the time
         found = [_read(record) for record in records]
         poisoned: dict[int, Refusal] = {}
-        self.scores.pressed = waiting > MANY
+        self.scores.press(waiting)
         while True:
             work = Work()
             for record, told in zip(records, found, strict=True):
@@ -100,12 +98,16 @@ class Shard:
                 poisoned[straw[0].offset] = straw[1]
                 self._load()
 
-    def flush(self, now: int, *, leaving: bool = False, unless_since: int | None = None) -> Work | None:
+    def flush(
+        self, now: int, *, leaving: bool = False, unless_since: int | None = None, waiting: int | None = None
+    ) -> Work | None:
         """Scores that are due to be published, whatever the reason; ``None`` when there are none.
 
         ``leaving``: the worker stops, so what is owed is due now. ``unless_since``: not where something was written
-        after that moment, as the next batch then brings them, or the next call.
+        after that moment, as the next batch then brings them, or the next call. ``waiting``: records that wait.
         """
+        if waiting is not None:
+            self.scores.press(waiting)
         if leaving:
             self.scores.hurry()
         elif unless_since is not None and unless_since < self._closed_at <= now:
@@ -117,8 +119,7 @@ class Shard:
         if not self.partition.behind:
             return None
         work = Work()
-        importing = self.partition.importing
-        self._emit(self.partition.rescore(budget), importing, None, now, work)
+        self._emit(self.partition.rescore(budget), self.partition.importing, None, now, work)
         for account in self.table.dirty.values():  # what is published of it is of the version before
             self.scores.touch(account, now, changed=False)
         return self._closed(work, now)
@@ -244,13 +245,9 @@ class Shard:
                 self._refuse(Refusal("unknown_type", told), record, now, work)
 
     def _emit(
-        self,
-        changes: Sequence[TierChange],
-        importing: bool,  # noqa: FBT001  (a value of the record, not a switch)
-        appended: int | None,
-        now: int,
-        work: Work,
-    ) -> None:
+        self, changes: Sequence[TierChange], importing: bool,  # noqa: FBT001  (a value of the record, not a switch)
+        appended: int | None, now: int, work: Work,
+    ) -> None:  # fmt: skip
         for change in changes:
             value = encode_change(change, source=self._settings.source, importing=importing, detected_at=now)
             work.appends.append(Append(self._changes, self.number, change.account.encode(), value))

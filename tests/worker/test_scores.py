@@ -228,6 +228,17 @@ def test_when_few_signals_wait_scores_come_again() -> None:
     assert {one["subject"] for one in desk.documents("account-scores")} == {"acme.com", "other.com"}
 
 
+def test_scores_wait_while_signals_wait_elsewhere() -> None:
+    """A partition that has caught up lets the others of its worker catch up, but not for longer than half a minute."""
+    desk = Desk(document(profile()))
+    desk.tell(event("r", "acme.com", "content_consumption", {"topic": "crm"}, desk.now), waiting=5_000)
+    assert desk.shard.flush(desk.now, waiting=1_001) is None
+    assert desk.shard.flush(desk.now, waiting=1_000) is not None
+    desk.tell(event("s", "other.com", "content_consumption", {"topic": "crm"}, desk.now), waiting=5_000)
+    assert desk.shard.flush(desk.now + 20_000, waiting=5_000) is None
+    assert desk.shard.flush(desk.now + 26_000, waiting=5_000) is not None
+
+
 def test_a_farewell_takes_few_turns() -> None:
     """A worker that stops after a busy time publishes what it owes in a few large works."""
     desk = Desk(document(profile()))
