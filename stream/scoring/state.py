@@ -9,14 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from sys import intern
 from typing import Any
 
 from stream.scoring.entries import Entry, Key
 from stream.scoring.folded import Folded
 from stream.scoring.ledger import Ledger, SameEvent
 from stream.scoring.place import Place, Resting
-from stream.scoring.profile import Profile, Profiles
+from stream.scoring.profile import Profiles
+from stream.scoring.stored import (
+    read_entry,
+    read_folded,
+    read_key,
+    read_place,
+    stored_entry,
+    stored_folded,
+    stored_place,
+)
 from stream.scoring.values import NOTHING
 
 FORMAT = 1
@@ -29,6 +37,8 @@ Tiers = tuple[tuple[str, str | None], ...]
 """Profile and tier; ``None`` where the account has none yet."""
 
 MANY_TIERS = 10_000
+"""So many are kept to be shared at most."""
+
 _tiers: dict[Tiers, Tiers] = {}
 
 
@@ -211,19 +221,19 @@ class AccountState:
             "gone": self.gone,
             "facts": told[0],
             "told": told[1],
-            "places": {name: _stored_place(place) for name, place in self.places.items()},
+            "places": {name: stored_place(place) for name, place in self.places.items()},
             "resting": self.resting,
-            "folded": {name: _stored_folded(folded) for name, folded in self.folded.items()},
+            "folded": {name: stored_folded(folded) for name, folded in self.folded.items()},
             "folded_at": self.folded_at,
             "sealed": self.sealed,
             "chunks": list(self.chunks),
-            "signals": [_stored_entry(entry) for entry in self.open[since:]],
+            "signals": [stored_entry(entry) for entry in self.open[since:]],
         }
         chunks: dict[int, list[Any] | None] = {}
         if self.dirty:
             for number in sorted(set(self.dirty)):
                 entries = self.chunks.get(number)
-                chunks[number] = [_stored_entry(entry) for entry in entries] if entries else None
+                chunks[number] = [stored_entry(entry) for entry in entries] if entries else None
             self.dirty = ()
         return header, chunks
 
@@ -242,84 +252,29 @@ class AccountState:
             )
         state = cls(header["account"], header["born"], header["epoch"], profiles.rules)
         rows = header["places"]
-        state.places = {p.name: _read_place(p, rows[p.name]) for p in profiles if p.name in rows}
+        state.places = {p.name: read_place(p, rows[p.name]) for p in profiles if p.name in rows}
         state.clock = header["clock"]
-        state.floor = _read_key(header["floor"]) if header["floor"] else None
-        state.gone = {type_: _read_key(key) for type_, key in header["gone"].items()} or NOTHING
-        told = [_read_key(row) for row in header["told"]]  # many facts come with one signal
+        state.floor = read_key(header["floor"]) if header["floor"] else None
+        state.gone = {type_: read_key(key) for type_, key in header["gone"].items()} or NOTHING
+        told = [read_key(row) for row in header["told"]]  # many facts come with one signal
         state.facts = {name: Fact(value, told[number]) for name, (value, number) in header["facts"].items()} or NOTHING
         resting = {name: (row[0], row[1], row[2], row[3], row[4]) for name, row in header["resting"].items()}
         state.resting = resting or NOTHING
-        state.folded = {name: _read_folded(row) for name, row in header["folded"].items()} or NOTHING
+        state.folded = {name: read_folded(row) for name, row in header["folded"].items()} or NOTHING
         state.folded_at = header["folded_at"]
         state.sealed = header["sealed"]
         entries: list[Entry] = []
         state.chunks = {} if header["chunks"] else NOTHING
         for number in header["chunks"]:
-            sealed = [_read_entry(row, number) for row in chunks[number]]
+            sealed = [read_entry(row, number) for row in chunks[number]]
             kept = [entry for entry in sealed if entry.type not in state.gone or entry.key > state.gone[entry.type]]
             state.chunks[number] = kept
             entries += kept
         for row in header["signals"]:
-            state.open.append(_read_entry(row, 0))
+            state.open.append(read_entry(row, 0))
         entries += state.open
         entries.sort(key=lambda entry: entry.key)
         for entry in entries:
             state.ledger.add(entry)
         state.built, state.scheduled, state.told = False, state.due, len(told)
         return state
-
-
-def _read_place(profile: Profile, row: list[Any]) -> Place:
-    place = Place(profile)
-    _, tier, since, sequence, score, points, place.due, place.exact = row
-    place.resume((tier, since, sequence, score, points))
-    return place
-
-
-def _read_key(row: list[Any]) -> Key:
-    return row[0], row[1], row[2]
-
-
-def _stored_place(place: Place) -> list[Any]:
-    return [place.profile.version, *place.rest(), place.due, place.exact]
-
-
-def _stored_entry(entry: Entry) -> list[Any]:
-    row = [entry.time, entry.source, entry.id, entry.type, entry.data]
-    if entry.orphan:
-        row.append(1)
-    return row
-
-
-def _read_entry(row: list[Any], chunk: int) -> Entry:
-    entry = Entry(row[0], row[1], row[2], intern(row[3]), row[4], chunk)
-    entry.orphan = len(row) > 5
-    return entry
-
-
-def _stored_folded(folded: Folded) -> list[Any]:
-    return [
-        hex(folded.flat),
-        hex(folded.half),
-        folded.base,
-        folded.up,
-        folded.down,
-        folded.last,
-        folded.window,
-        folded.used,
-    ]
-
-
-def _read_folded(row: list[Any]) -> Folded:
-    up, down = row[3], row[4]
-    return Folded(
-        int(row[0], 16),
-        int(row[1], 16),
-        row[2],
-        (up[0], up[1]) if up else None,
-        (down[0], down[1]) if down else None,
-        row[5],
-        row[6],
-        row[7],
-    )
