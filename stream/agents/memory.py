@@ -138,7 +138,7 @@ class Counted:
     def moved(self, account: Account) -> None:
         """An account changed: count it in the tiers it is in now."""
         tiers = account.state.tiers()
-        if tiers is account.tiers or tiers == account.tiers:
+        if tiers == account.tiers:
             return
         for profile, tier in account.tiers:
             if tier is not None:

@@ -20,21 +20,21 @@ NO_FACTS = (orjson.Fragment(b"{}"), orjson.Fragment(b"[]"))
 class Writing:
     """Writes one account."""
 
-    __slots__ = ("_count", "_edits", "_facts", "_rows", "_told")
+    __slots__ = ("_count", "_edits", "_facts", "_facts_edits", "_rows")
 
     def __init__(self) -> None:
         self._count, self._edits = 0, 0
         self._rows = b"["
         """The stored form of so many open entries, after so many of their edits; what closes it is left out."""
-        self._told = 0
-        self._facts = NO_FACTS
-        """The stored form of the facts, after they changed so often, and of the signals that told them."""
+        self._facts, self._facts_edits = NO_FACTS, 0
+        """The stored form of the facts and of the signals that told them, after so many changes."""
 
     def write(self, state: AccountState, extra: dict[str, Any]) -> tuple[bytes, dict[int, bytes | None]]:
         """The header, with what is stored beside the state, and the chunks that changed (``None``: delete it)."""
-        if state.told != self._told:
+        if state.facts_edits != self._facts_edits:
             facts, told = state.stored_facts()
-            self._facts, self._told = (orjson.Fragment(encoded(facts)), orjson.Fragment(encoded(told))), state.told
+            self._facts = orjson.Fragment(encoded(facts)), orjson.Fragment(encoded(told))
+            self._facts_edits = state.facts_edits
         since = self._count if state.edits == self._edits else 0
         header, chunks = state.to_stored(since, self._facts)
         if header["signals"] or not since:

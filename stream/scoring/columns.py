@@ -175,7 +175,7 @@ class Column(Shedding):
         """Sum up from a place on."""
         times, sums, moments, halves, bases = self._times, self._sums, self._moments, self._halves, self._bases
         if sums is None:
-            return
+            return  # the one that was alone went
         grace, span = self._decay.grace, self._decay.phases[-1].span
         del sums[index + 1 :]
         if moments is not None:

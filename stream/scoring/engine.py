@@ -21,7 +21,17 @@ from stream.scoring.place import Place
 from stream.scoring.profile import Profiles
 from stream.scoring.state import AccountState
 from stream.scoring.timeline import Activation, Timeline
-from stream.scoring.values import FACT_TYPES, NOT_RETRACTABLE, Cause, Effects, Outcome, Refused, Signal, TierChange
+from stream.scoring.values import (
+    FACT_TYPES,
+    NOT_RETRACTABLE,
+    NOTHING,
+    Cause,
+    Effects,
+    Outcome,
+    Refused,
+    Signal,
+    TierChange,
+)
 
 __all__ = ["Activation", "Engine", "Limits", "Timeline"]
 
@@ -185,7 +195,7 @@ class Engine:
         """Forget what is old enough to go on counting as before: a pass, made a few days after the last."""
         ledger = state.ledger
         state.folded_at = state.clock
-        for type_ in ledger.types():
+        for type_ in sorted(ledger.types()):  # one order, whether or not the account was read back since
             for entry in ledger.before(type_, state.clock - self._kept(type_, profiles)):
                 self._fold(state, entry)
 
@@ -244,8 +254,9 @@ class Engine:
             fresh.build(state.values, state.ledger, state.folded)
             state.places[profile.name] = fresh
             publish.settle(state, fresh, "profile", None, before, score_before, changes)
-        state.resting = {**state.resting, **{name: place.rest() for name, place in old.items()}}
-        state.folded = {name: kept for name, kept in state.folded.items() if name in profiles.fingerprints}
+        state.resting = {**state.resting, **{name: place.rest() for name, place in old.items()}} or NOTHING
+        folded = {name: kept for name, kept in state.folded.items() if name in profiles.fingerprints}
+        state.folded = folded or NOTHING
 
 
 def _cause(signal: Signal) -> Cause:

@@ -166,7 +166,10 @@ class Ledger(Shelf):
         return self._rejoin(tellings, span)
 
     def _tellings(self, entry: Entry, key: Event) -> list[Entry]:
-        """The tellings of an event that stand, in order: where they are few, without this one."""
+        """The tellings of an event that stand, in order, for the caller to change.
+
+        Of many signals they are what the index has; of few a list of the moment, in which this one is not.
+        """
         if self._events is not None:
             return self._events.setdefault(key, [])
         return [other for other in self.of(entry.type) if other is not entry and self._tells(other, key)]

@@ -119,8 +119,8 @@ class Place:
             if book is None:
                 rule = self.profile.rules[number]
                 assert rule is not None
-                if not rule.matches(entry.data) and rule.fingerprint not in folded:
-                    continue
+                if not rule.matches(entry.data):
+                    continue  # what is folded has a book since it was built, or since it was counted
                 book = self._open(number, folded)
             slept = book.asleep
             gain = book.add(entry)

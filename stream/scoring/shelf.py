@@ -1,7 +1,7 @@
 """An account's remembered signals: by identity, and those of a type in order of time.
 
 Most accounts have a few. One list holds those, and is looked through: two indexes of their own would take several times
-the memory, and longer.
+the memory, and longer. Whoever has had many keeps the indexes, until it is read back from its stored form.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Shelf:
         return len(self._few) if self._by_identity is None else len(self._by_identity)
 
     def __iter__(self) -> Iterator[Entry]:
+        """Every signal; in order as long as they are few."""
         return iter(self._few if self._by_identity is None else self._by_identity.values())
 
     def find(self, source: str, id_: str) -> Entry | None:

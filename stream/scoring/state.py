@@ -69,6 +69,7 @@ class AccountState:
         "edits",
         "epoch",
         "facts",
+        "facts_edits",
         "floor",
         "folded",
         "folded_at",
@@ -79,7 +80,6 @@ class AccountState:
         "resting",
         "scheduled",
         "sealed",
-        "told",
     )
 
     def __init__(self, account: str, born: int, epoch: int, rules: Mapping[str, SameEvent]) -> None:
@@ -116,7 +116,7 @@ class AccountState:
         self.scheduled: int | None = None
         """When its partition expects it to be due: as it is stored, and kept with each change."""
         self._values: dict[str, Any] | None = None
-        self.told = 0
+        self.facts_edits = 0
         """How often facts changed: while they do not, their stored form is as it was."""
 
     @property
@@ -141,7 +141,7 @@ class AccountState:
         self.facts = self.facts or {}
         self.facts[name] = Fact(value, key)
         self._values = None
-        self.told += 1
+        self.facts_edits += 1
         return known is None or known.value != value or type(known.value) is not type(value)
 
     def remember(self, entry: Entry) -> None:
@@ -210,7 +210,7 @@ class AccountState:
 
         ``facts``: what stands for the two of ``stored_facts``, where the caller has them.
         """
-        told = facts or self.stored_facts()
+        values, told = facts or self.stored_facts()
         header = {
             "v": FORMAT,
             "account": self.account,
@@ -219,8 +219,8 @@ class AccountState:
             "epoch": self.epoch,
             "floor": self.floor,
             "gone": self.gone,
-            "facts": told[0],
-            "told": told[1],
+            "facts": values,
+            "told": told,
             "places": {name: stored_place(place) for name, place in self.places.items()},
             "resting": self.resting,
             "folded": {name: stored_folded(folded) for name, folded in self.folded.items()},
@@ -276,5 +276,5 @@ class AccountState:
         entries.sort(key=lambda entry: entry.key)
         for entry in entries:
             state.ledger.add(entry)
-        state.built, state.scheduled, state.told = False, state.due, len(told)
+        state.built, state.scheduled, state.facts_edits = False, state.due, len(told)
         return state

@@ -18,15 +18,22 @@ TYPES = (*RULES, "job_posting")
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("tell"), st.integers(0, 40), st.sampled_from(TYPES), st.integers(0, 2)),
-        st.tuples(st.just("back"), st.integers(0, 40), st.just("retracted"), st.integers(0, 12)),
+        st.tuples(st.just("back"), st.integers(0, 40), st.just("retracted"), st.integers(0, 3 * FEW)),
         st.tuples(st.just("forget"), st.just(0), st.sampled_from((*TYPES, "retracted")), st.just(0)),
     ),
-    max_size=FEW,
+    max_size=3 * FEW,
 )
 """An event is told once more; the signal of a number, come or to come, is taken back; the oldest is forgotten."""
 BACK = [("tell", 1, "acquisition", 0), ("back", 2, "retracted", 0), ("tell", 3, "acquisition", 0)]
 """What is taken back is no telling any more: the next one counts."""
-
+GROWN = [
+    *(("tell", 2 * number, "acquisition", number % 2) for number in range(FEW - 1)),
+    ("back", 0, "retracted", 0),
+    ("tell", 9, "acquisition", 0),
+    ("forget", 0, "acquisition", 0),
+    ("tell", 1, "acquisition", 0),
+]
+"""Few become many while some are repeats and one was taken back."""
 
 
 def crowded() -> Ledger:
@@ -44,6 +51,7 @@ def ids(entries: Iterable[Entry]) -> list[str]:
 
 @given(steps=steps)
 @example(steps=BACK)
+@example(steps=GROWN)
 def test_few_and_many_count_alike(steps: list[tuple[str, int, str, int]]) -> None:
     """Told, told again, taken back, forgotten, in any order: the same begin and cease to count, and repeat the same."""
     few, many = Ledger(RULES), crowded()

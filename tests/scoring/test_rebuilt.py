@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.scoring.crossing import next_drift, next_transition
+from stream.scoring.engine import Limits
 from stream.scoring.state import AccountState
 
 from .builders import Desk, line, profile
@@ -60,3 +61,20 @@ def test_what_is_ahead_does_not_depend_on_how_it_came_about(
         assert anew.steady(now) or not place.steady(now)
         assert next_transition(place, now) == next_transition(anew, now)
         assert next_drift(place, now, 1.0) == next_drift(anew, now, 1.0)
+
+
+def test_what_is_forgotten_is_stored_in_one_order() -> None:
+    """An account that was read back in between is stored byte for byte as one that was not."""
+    headers = []
+    for between in (False, True):
+        lines = line(points=1, decay={"half_life": "5d"}), line("layoff", -5, cap="none")
+        desk = Desk(profile(*lines), Limits(horizon=30 * 86_400_000))
+        for number in range(20):
+            desk.tell(5 + number / 20)
+        desk.tell(1, "layoff", record=7)
+        if between:
+            desk.partition.accounts.put(read_back(desk.state, desk))
+        desk.tell(100, "website_change")
+        headers.append(json.dumps(desk.state.to_stored()[0]))
+    assert len(json.loads(headers[0])["folded"]) == 2
+    assert headers[0] == headers[1]
