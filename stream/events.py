@@ -38,8 +38,7 @@ def read_event(value: bytes | None, headers: Headers = ()) -> Any:
         raise Unreadable(
             "not_json", f"the record is not JSON: {error}; send one CloudEvent as a JSON object"
         ) from None
-    # counting brackets is cheap, and only a record with many of them can be deep
-    if value.count(b"[") + value.count(b"{") > DEEPEST and _depth(document) > DEEPEST:
+    if is_deeper(DEEPEST, value, document):
         raise Unreadable(
             "bad_member", f"the record nests lists and objects over {DEEPEST} deep; send what is needed of it, flatter"
         )
@@ -58,6 +57,12 @@ def from_binary_mode(document: Any, headers: Headers) -> Any:
                 # guessing could make one id of two
                 raise Unreadable("bad_envelope", f"header {name} is not UTF-8; send it in that encoding") from None
     return {**attributes, "data": document} if "specversion" in attributes else document
+
+
+def is_deeper(most: int, value: bytes, document: Any) -> bool:
+    """Whether a document that was read from ``value`` has more lists and objects than that within each other."""
+    # counting brackets is cheap, and only a record with many of them can be deep
+    return value.count(b"[") + value.count(b"{") > most and _depth(document) > most
 
 
 def _depth(document: Any) -> int:

@@ -20,7 +20,7 @@ from schemas.tiers import TIER_CHANGED
 from schemas.times import format_time, parse_time
 from schemas.validation import validate_data
 from stream.encoding import encoded
-from stream.events import Headers, Unreadable, from_binary_mode, read_event
+from stream.events import DEEPEST, Headers, Unreadable, from_binary_mode, is_deeper, read_event
 from stream.identity import Unidentifiable, canonical_account
 from stream.scoring.state import AccountState
 from stream.scoring.values import Contribution, Gap, Signal, Standing, TierChange
@@ -29,6 +29,9 @@ ENGINE_VERSION = "1"
 """Replays are equal, byte for byte, within one engine version."""
 
 MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed", "alias"]
+
+DEEPEST_MARK = 2 * DEEPEST
+"""The same of a mark, which has a whole profile in it."""
 
 _LOG_PREFIX = LOG_PREFIX.encode()
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -75,7 +78,7 @@ def decode(
 
 
 def read_mark(value: bytes | None) -> Mark | None:
-    """A mark of our own log, or ``None`` for any other record. Cheap for signals."""
+    """A mark of our own log, or ``None`` for any other record, or one too deep to be stored. Cheap for signals."""
     if value is None or value.find(_LOG_PREFIX, 0, 256) < 0:
         return None
     try:
@@ -84,6 +87,8 @@ def read_mark(value: bytes | None) -> Mark | None:
         return None
     kind = document.get("type", "") if isinstance(document, dict) else ""
     if not isinstance(kind, str) or not kind.startswith(LOG_PREFIX):
+        return None
+    if is_deeper(DEEPEST_MARK, value, document):
         return None
     data = document.get("data")
     return Mark(kind.removeprefix(LOG_PREFIX), data if isinstance(data, dict) else {})  # type: ignore[arg-type]

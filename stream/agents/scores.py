@@ -8,18 +8,25 @@ meanwhile are published once. What is owed is kept with the state, so no crash f
 from __future__ import annotations
 
 import heapq
+import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from schemas.topics import ACCOUNT_SCORES
 from stream.agents.table import Account, AccountTable
 from stream.scoring.partition import Partition
 from stream.scoring.publish import standing_until
+from stream.scoring.state import StateTooNew
+from stream.transports.errors import LogError
 from stream.transports.records import Append
+from stream.transports.rows import RowsClosed, RowsDamaged
 from stream.wire import encode_scored
 
 if TYPE_CHECKING:
     from stream.agents.memory import ShardMemory
     from stream.settings import Settings
+
+log = logging.getLogger("tierline")
 
 PER_FLUSH = 500
 """Scores published in one go at most, so that a flood of them does not hold up signals."""
@@ -39,13 +46,26 @@ AFTER_TICK = 1_000
 KEPT = 50_000
 """So many moments of publishing are kept before those that no longer matter are looked for."""
 
+FAULT_PAUSE = 60_000
+"""Milliseconds before an account is tried again of which the core could make no score."""
+
+FAILED = (
+    "partition %d: no score of %s can be published; it is tried again every minute, and the others are published. This"
+    " is a fault of Tierline, please report it"
+)
+
+OF_ALL = (StateTooNew, RowsClosed, RowsDamaged, LogError)
+"""Errors that are no fault of the one account at which they were met."""
+
 
 class Scores:
     """The publishing of one partition's scores."""
 
     def __init__(
-        self, number: int, table: AccountTable, partition: Partition, settings: Settings, memory: ShardMemory
-    ) -> None:
+        self, number: int, table: AccountTable, partition: Partition, settings: Settings, memory: ShardMemory,
+        failed: dict[str, int],
+    ) -> None:  # fmt: skip
+        """``failed``: accounts of which the core could make no score → the wall-clock moment of the next try."""
         self._number = number
         self._table = table
         self._partition = partition
@@ -53,16 +73,21 @@ class Scores:
         self._source: str = settings.source
         self._every: int = settings.scores_every
         self._drift: float = settings.scores_drift
-        self._waiting: dict[str, int] = dict.fromkeys(memory.pending, 0)
+        self._failed = failed
+        self._waiting: dict[str, int]
         """Account → the wall-clock moment from which it may be published."""
-        self._turns = [(0, name) for name in self._waiting]
+        self._turns: list[tuple[int, str]]
         """The same as a heap; an entry that is not in ``_waiting`` any more is void."""
+        self._let_wait(memory.pending)
         self._now = 0
         """The wall clock, as last seen."""
         self._published: dict[str, int] = {}
         self._kept = KEPT
         self._drifts = memory.drifts
         """When the score of each account will have drifted."""
+        for name, turn in failed.items():
+            if name in table:
+                self._drifts.set(name, turn)
         self._at_once: dict[str, int] = {}
         self._pressed = False
         self._leaving = False
@@ -71,13 +96,13 @@ class Scores:
         """An account's score may have moved; ``changed``: its tier did, live, so publish with it."""
         name = account.state.account
         account.pending = True
-        if changed:
+        if changed and name not in self._failed:
             self._at_once[name] = account.state.clock
         elif name not in self._waiting:
             last = self._published.get(name)
             # the wall clock may have jumped back since
             turn = now if last is None else min(last, now) + self._every
-            self._waiting[name] = turn = 0 if self._leaving else turn
+            self._waiting[name] = turn = self._failed.get(name, 0 if self._leaving else turn)
             heapq.heappush(self._turns, (turn, name))
 
     def press(self, waiting: int) -> None:
@@ -89,15 +114,17 @@ class Scores:
         if self._leaving:
             return
         self._leaving = True
-        self._waiting = dict.fromkeys(self._waiting, 0)
-        self._turns = [(0, name) for name in self._waiting]
+        self._let_wait(self._waiting)
 
     def due(self, now: int) -> bool:
         """Whether something may be published."""
         return self._drifted(now) is not None or self._first_ripe(now) is not None
 
     def publish(self, now: int) -> list[Append]:
-        """Records for every account that is due; their accounts are dirty afterwards."""
+        """Records for every account that is due; their accounts are dirty afterwards.
+
+        One of which none can be made, for a fault of ours, is left out, and put off.
+        """
         chosen = dict(self._at_once)
         self._at_once = {}
         most = PER_FAREWELL if self._leaving else PER_FLUSH
@@ -113,9 +140,22 @@ class Scores:
                 self._drifts.set(name, now + AFTER_TICK)
             else:
                 chosen[name] = max(chosen.get(name, 0), moment)
-        records = [self._record(name, as_of, now) for name, as_of in chosen.items()]
+        records: list[Append] = []
+        for name, as_of in chosen.items():
+            try:
+                record = self._record(name, as_of, now)
+            except OF_ALL:
+                raise
+            except Exception:  # whatever it is, it must not keep the others from being published
+                if name not in self._failed:
+                    log.exception(FAILED, self._number, name)
+                self._put_off(name, now)
+                continue
+            self._failed.pop(name, None)
+            if record is not None:
+                records.append(record)
         self._forget_old(now)
-        return [record for record in records if record is not None]
+        return records
 
     def _record(self, name: str, as_of: int, now: int) -> Append | None:
         account = self._table.account(name)
@@ -126,13 +166,26 @@ class Scores:
         # A transition that has come due is its tick's to tell: until then the score is that of the last record.
         moment = state.clock if due is not None and due <= as_of else max(state.clock, as_of)
         found = [standing_until(state, place, moment, self._drift) for place in state.places.values()]
+        # before anything says that it is published: it may turn out that it cannot be
+        value = encode_scored(state, [one for one, _ in found], source=self._source, as_of=moment)
         account.pending = False
         account.drift = min([drift for _, drift in found if drift is not None], default=None)
         self._drifts.set(name, account.drift)
         self._table.put(state)
         self._published[name] = now
-        value = encode_scored(state, [one for one, _ in found], source=self._source, as_of=moment)
         return Append(self._topic, self._number, name.encode(), value)
+
+    def _put_off(self, name: str, now: int) -> None:
+        """No score could be made of an account: until it is tried again, neither its turn nor a drift comes."""
+        self._failed[name] = self._waiting[name] = turn = now + FAULT_PAUSE
+        heapq.heappush(self._turns, (turn, name))
+        self._drifts.set(name, turn)
+
+    def _let_wait(self, names: Iterable[str]) -> None:
+        """These may be published now, but for those that failed lately."""
+        self._waiting = {name: self._failed.get(name, 0) for name in names}
+        self._turns = [(turn, name) for name, turn in self._waiting.items()]
+        heapq.heapify(self._turns)
 
     def _drifted(self, now: int) -> int | None:
         """The first moment at which a score has drifted, if that is over; none counts while importing."""
@@ -146,7 +199,10 @@ class Scores:
 
     def _passed(self, name: str, moment: int) -> bool:
         """Whether a transition comes first: that is its tick's to tell, and the score comes with it."""
-        account = self._table.account(name)
+        try:
+            account = self._table.account(name)
+        except Exception:  # it is met again, and seen to, where its record is made  # noqa: BLE001
+            return False
         due = account.state.due if account is not None else None
         return due is not None and due <= moment
 

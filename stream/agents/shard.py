@@ -62,6 +62,8 @@ class Shard:
         self._no_tick_before = 0
         self._closed_at = 0
         """When something was last to be written (ms)."""
+        self._failed: dict[str, int] = {}
+        """As ``Scores`` has it: what is taken up anew is not tried the sooner for that."""
         self._load()
 
     def process(self, records: Sequence[Record], now: int, *, waiting: int = 0) -> Work:
@@ -162,7 +164,7 @@ class Shard:
         self.partition.clock, self.partition.outside = memory.clock, memory.outside
         self.partition.importing = memory.importing
         self.partition.restore(memory.dues, memory.behind)
-        self.scores = Scores(self.number, self.table, self.partition, self._settings, memory)
+        self.scores = Scores(self.number, self.table, self.partition, self._settings, memory, self._failed)
         self._counted.load(memory)
         self._moved = memory.moved
         self.applied = memory.applied if memory.log == self._incarnation else 0

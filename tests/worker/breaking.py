@@ -30,3 +30,16 @@ def damage(rows: Rows, account: str, **members: Any) -> bytes:
     whole = rows[key]
     rows.write({key: json.dumps(json.loads(whole) | members | {"chunks": [7]}).encode()}, None)
     return whole
+
+
+def misdate(rows: Rows, account: str, profile: str = "quick") -> bytes:
+    """Have an account be in its tier since after the end of calendars. Returns its row as it was.
+
+    Its signals count. The core raises when its score is written down, until its tier changes.
+    """
+    key = account.encode()
+    whole = rows[key]
+    row = json.loads(whole)
+    row["places"][profile][2] = 10**15
+    rows.write({key: json.dumps(row).encode()}, None)
+    return whole

@@ -255,7 +255,7 @@ async def test_a_beat_that_fails_rests_and_intake_goes_on(tmp_path: Path, caplog
     """A fault of ours between batches neither ends the worker nor is tried ten times a second."""
     desk = Desk(document(profile()))
     desk.tell(funding("a", "acme.com", desk.now))
-    damage(desk.stored, "acme.com", pending=True)  # its score is owed
+    damage(desk.stored, "acme.com", epoch=0)  # it waits to be rescored
     app = create_app(load_settings({}, broker=f"sqlite:///{tmp_path / 'x.db'}", partitions=1), [])
     app.worker.owned = {0}
     app.worker.store.rows(0).write(dict(desk.stored.items()), None)

@@ -97,6 +97,23 @@ def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected() 
     assert desk.documents("tier-changes")[-1]["subject"] == "after.com"
 
 
+@pytest.mark.parametrize("depth", [90, 198, 240, 900])
+def test_a_mark_that_nests_too_deep_to_be_stored_is_rejected(depth: int) -> None:
+    """No profile is as deep: a forged one is refused before it is in force, and the partition goes on."""
+    desk = Desk(document(profile()))
+    nested: Any = 1
+    for _ in range(depth):
+        nested = [nested]
+    forged = document(profile(2)) | {"notes": 1}
+    raw = encode_mark("profile_activated", {"profile": forged}, source="evil", time=0, id_="m")
+    desk.put((None, raw.replace(b'"notes":1', b'"notes":' + json.dumps(nested).encode())))
+    refused = [one["reason"] for one in desk.documents("rejected")]
+    assert refused == ([] if depth < 100 else ["bad_member"])
+    desk.tell(funding("a", "acme.com", desk.now))
+    (told,) = desk.documents("tier-changes")
+    assert told["data"]["profile_version"] == (1 if refused else 2)
+
+
 def test_a_source_that_sends_mostly_what_cannot_be_used_is_named() -> None:
     """Over half of a source's last records rejected, whatever the reason and wherever: one gauge says so, then ends."""
     desk = Desk(document(profile()))
