@@ -8,7 +8,7 @@ import faust
 
 from stream.settings import Settings
 from stream.topology import group_of
-from stream.transports.batching import BatchLimits, CommitsBatches
+from stream.transports.batching import CommitsBatches
 from stream.transports.embedded import Transport, broker_url
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_transport import SCHEME, KafkaTransport
@@ -54,7 +54,7 @@ def bare_app(settings: Settings, group: str | None = None, lock: str = "") -> Ap
         web_port=settings.web_port or 6066,
         web_host=settings.web_host,
     )
-    app.log_transport.limits = BatchLimits(records=settings.batch)
+    app.log_transport.limits = app.log_transport.limits._replace(records=settings.batch)
     transport: Any = app.transport
     if isinstance(transport, Transport):
         transport.lock_name = lock

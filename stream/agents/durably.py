@@ -30,10 +30,11 @@ class Durably:
         self._app = app
         self._metrics = metrics
         self._health = health
+        self._given_up = False
 
     async def write(self, write: Callable[[], Awaitable[Sequence[int]]]) -> Sequence[int] | None:
         """Write until it is durable; the offsets. None: it is not ours to write any more, or we stop."""
-        while True:
+        while not self._given_up:
             try:
                 offsets = await self._patiently(write())
             except StaleBatch:
@@ -43,11 +44,13 @@ class Durably:
             except LogError as error:
                 self.troubled(error)
                 if self._app.should_stop:
-                    return None
+                    self._given_up = True  # for what comes after it, too: it must not be written without this
+                    break
                 await asyncio.sleep(RETRY)
             else:
                 self._health.trouble = None
                 return offsets
+        return None
 
     def troubled(self, error: LogError) -> None:
         """Something cannot be written now. Nothing is skipped and nothing lost: a full disk is waited for."""

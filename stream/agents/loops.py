@@ -30,6 +30,7 @@ from stream.profiles import LoadedProfile
 from stream.settings import Settings
 from stream.transports.batching import Batch
 from stream.transports.errors import LogError
+from stream.transports.logcore import now_ms
 from stream.transports.records import Append
 from stream.transports.rows import Rows, RowsClosed, RowStore
 from stream.transports.steps import passed
@@ -80,7 +81,7 @@ class Worker:
 
     async def prepare(self) -> None:
         """Before anything is consumed. Raises LogError and ProfileErrors; then nothing was appended."""
-        await asyncio.to_thread(bring_into_force, self.settings, self.profiles, _now())
+        await asyncio.to_thread(bring_into_force, self.settings, self.profiles, now_ms())
         await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
         found = await asyncio.to_thread(incarnations, self.settings, SIGNALS, ACCOUNT_STATE)
         self._incarnation, self.store.incarnation = found
@@ -169,7 +170,7 @@ class Worker:
                 return  # it comes again, here or elsewhere
             began = time.perf_counter()
             shard = self._take_up(partition)
-            work = shard.process(batch.records, _now(), waiting=self._waiting(batch))
+            work = shard.process(batch.records, now_ms(), waiting=self._waiting(batch))
             commit = self.app.log_transport.commit_batch
             await self._keep(shard, work, lambda: commit(work.appends, batch, follows=True))
             self._timed("score", began, len(batch))
@@ -187,7 +188,7 @@ class Worker:
     async def _take_in(self, intake: Intake, batch: Batch, topic: str) -> None:
         async with self._lock(batch.tp):
             began = time.perf_counter()
-            taken = intake.process(batch.records, _now())
+            taken = intake.process(batch.records, now_ms())
             if await self._durably.write(lambda: self.app.log_transport.commit_batch(taken.appends, batch)) is not None:
                 intake.committed(taken, topic)
             self._timed("intake", began, len(batch))
@@ -214,13 +215,16 @@ class Worker:
         """Between batches: tick what is due, publish scores, rescore after an activation."""
         while not self.app.should_stop:
             await asyncio.sleep(BEAT)
+            beats: list[asyncio.Task[None]] = []
             for partition in sorted(self.owned):
-                await self._beat(partition)
+                beats.append(asyncio.create_task(self._beat(partition)))
+                await asyncio.sleep(0)  # what has come in is scored in between
+            await asyncio.gather(*beats)  # they write together
 
     async def _beat(self, partition: int) -> None:
         tp = TP(self.settings.topic(SIGNALS), partition)
         async with self._lock(tp):
-            now = _now()
+            now = now_ms()
             if now < self._resting.get(partition, 0) or partition not in self.owned:
                 return
             shard = self._take_up(partition)
@@ -247,7 +251,7 @@ class Worker:
             tp = TP(self.settings.topic(SIGNALS), partition)
             async with self._lock(tp):
                 shard = self.shards.get(partition)
-                while shard and not self.app.should_stop and (work := shard.flush(_now(), leaving=True)):
+                while shard and not self.app.should_stop and (work := shard.flush(now_ms(), leaving=True)):
                     if not await self._keep(shard, work, lambda: self.app.log_transport.append_for(tp, work.appends)):  # noqa: B023
                         break
 
@@ -264,7 +268,7 @@ class Worker:
         end = max(written) + 1 if written else None
         while True:
             try:
-                shard.committed(work, _now(), end)
+                shard.committed(work, now_ms(), end)
             except RowsClosed:  # we are stopping, or it moves: whoever has it next reads it from the changelog
                 self._drop(shard)
                 return False
@@ -293,7 +297,3 @@ class Worker:
         self.metrics.rescoring.set(sum(shard.partition.behind for shard in self.shards.values()))
         self.metrics.importing.set(sum(shard.partition.importing for shard in self.shards.values()))
         self._lags.show(cast("BatchingConsumer", self.app.consumer))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -13,14 +13,7 @@ from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 from mode.utils.futures import notify
 
-from stream.transports.batching import (
-    Batch,
-    BatchAbandoned,
-    BatchingConductor,
-    CommitsBatches,
-    StaleBatch,
-    message_of,
-)
+from stream.transports.batching import Batch, BatchAbandoned, BatchingConductor, CommitsBatches, StaleBatch, message_of
 from stream.transports.records import Record
 from stream.transports.recovery import BatchRecovery
 

@@ -14,21 +14,14 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
-from aiokafka.errors import (
-    CommitFailedError,
-    ConsumerStoppedError,
-    IllegalStateError,
-    KafkaError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from aiokafka.structs import TopicPartition
 from faust.transport.consumer import RecordMap
 from faust.types import TP
 from mode.utils.times import Seconds
 
-from stream.transports.kafka_refusals import RefusedConsumer
-from stream.transports.kafka_writer import offsets_of
+from stream.transports.kafka_positions import Member
+from stream.transports.kafka_refusals import NOT_ALLOWED, RefusedConsumer
 from stream.transports.records import Record, partition_for
 
 if typing.TYPE_CHECKING:
@@ -59,9 +52,9 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called after each rejoin with all that is ours now. No heartbeat is sent until it returns."""
-        generation = self._consumer.client._coordinator.generation
-        self._consumer.app.consumer_generation_id = generation
-        await self._or_crash(self._consumer.on_partitions_assigned(_tps(assigned), generation))
+        member = self._consumer.member = Member(self._consumer.client)
+        self._consumer.app.consumer_generation_id = member.generation
+        await self._or_crash(self._consumer.on_partitions_assigned(_tps(assigned), member.generation))
 
     async def _or_crash(self, work: Awaitable[None]) -> None:
         """The client would only log what goes wrong here, and the worker idle on."""
@@ -78,11 +71,12 @@ class KafkaConsumer(RefusedConsumer):
     consumer_stopped_errors = (ConsumerStoppedError,)
 
     client: AIOKafkaConsumer
+    member: Member | None = None
+    """What the last assignment has made us."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._kafka = cast("KafkaTransport", self.transport)
-        self._tidied: dict[TP, int] = {}
+        self._kafka, self._tidied = cast("KafkaTransport", self.transport), dict[TP, int]()
 
     async def on_start(self) -> None:
         """Connects. Raises LogUnreachable, LogRefused."""
@@ -112,11 +106,18 @@ class KafkaConsumer(RefusedConsumer):
         """Fences the former owners of the partitions that agents read."""
         batched = cast("BatchingConductor", self.app.topics).batched
         tps = {tp for tp in self.assignment() if tp.topic in batched}
-        await self._kafka.writers.take_over(await self._kafka.client(), tps, self._kafka.take_over_seconds)
+        member = cast("Member", self.member)
+        try:
+            await self._kafka.writers.take_over(await self._kafka.client(), member, tps, self._kafka.take_over_seconds)
+        except NOT_ALLOWED as error:
+            self._refused(error)
+            raise
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Lets agents finish what they hold; after that they can write no more."""
         await super().on_partitions_revoked(revoked)
+        if self.member is not None:
+            self.member.over()
         await self._kafka.writers.give_back()
         for tp in revoked:
             self._positions.pop(tp, None)
@@ -205,17 +206,14 @@ class KafkaConsumer(RefusedConsumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Reads on from the committed positions, or the beginning where there is none."""
-        tps = [TopicPartition(*tp) for tp in self.assignment() if not self._is_changelog_tp(tp)]
-        stored = await self.client._coordinator.fetch_committed_offsets(tps) if tps else {}
-        first = await self.client.beginning_offsets([tp for tp in tps if tp not in stored])
-        committed: dict[TP, int] = {}
-        for tp in tps:
-            found = stored.get(tp)
-            offset = first[tp] if found is None else found.offset
-            self.client.seek(tp, offset)
-            self._positions[TP(*tp)] = offset
-            if found is not None:
-                committed[TP(*tp)] = offset
+        tps = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
+        member = cast("Member", self.member)
+        stored = await member.stored(tps, settled=True) if tps else {}
+        committed = {tp: found.offset for tp, found in stored.items()}
+        first = await member.begins(tps - stored.keys())
+        for tp, offset in {**first, **committed}.items():
+            self.client.seek(TopicPartition(*tp), offset)
+            self._positions[tp] = offset
         return committed
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], *args: Any, **options: Any) -> bool:
@@ -228,13 +226,14 @@ class KafkaConsumer(RefusedConsumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         ours = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
-        if not ours:  # given back meanwhile; the client takes nothing for a mistake of ours
+        claim = self._kafka.writers.claim
+        if not ours or claim is None or self.member is None:  # given back meanwhile
             return False
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT):
-                await self.client.commit(offsets_of(ours))
-        except (CommitFailedError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError) as error:
-            self.log.info("Positions not committed, the partitions are being assigned anew: %r", error)
+                await self.member.commit(ours, claim)
+        except IllegalStateError as error:
+            self.log.info("Positions not committed: %s", error)
             return False
         except (KafkaError, TimeoutError) as error:
             self.log.warning("Positions not committed yet: %r", error)

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerClosed
 from aiokafka.producer import sender
 from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.structs import TopicPartition
@@ -36,21 +37,33 @@ PARTING = 2.0
 """Seconds that a request under way may take when its producer ends."""
 SEQUENCES = 2**31 - 1
 """After this sequence number comes 0; the client goes on with negative ones."""
+NOT_BEGUN = (AssertionError, IllegalOperation)
+"""What the client raises where more is to be sent, but it has ended or something was refused meanwhile."""
 
 
 class Transactions(TransactionManager):  # type: ignore[misc]  # aiokafka ships no types
-    """The client's, which after a refusal of rights would forget what it has added to the transaction."""
+    """The client's, which after a refusal of rights would forget what it has added to the transaction and what not."""
+
+    batches: dict[TopicPartition, deque[Any]]
+    """What waits to be sent."""
 
     def error_transaction(self, exc: Exception) -> None:
-        """Of a transaction of which nothing is known the brokers are not told that it is taken back.
+        """What was added stays known, and what could not be added is not sent.
 
-        It would stay open, and what is written next, the same again, would be committed together with it.
+        Of a transaction of which nothing is known the brokers are not told that it is taken back: it would stay open,
+        and what is written next, the same again, would be committed together with it. What is sent of a partition that
+        is not in the transaction is refused at best.
         """
-        partitions: set[TopicPartition] = set(self._txn_partitions)
+        added: set[TopicPartition] = set(self._txn_partitions)
+        refused: set[TopicPartition] = set(self._pending_txn_partitions)
         group: Any = getattr(self, "_txn_consumer_group")  # noqa: B009  mypy cannot tell its type otherwise
         super().error_transaction(exc)
-        self._txn_partitions |= partitions
+        self._txn_partitions |= added
         self._txn_consumer_group = group
+        for tp in refused:
+            for batch in self.batches.pop(tp, ()):
+                batch.failure(exc)
+                batch.drain_ready()  # who waits to add more finds that the transaction is over
 
 
 class InDoubt(KafkaError):  # type: ignore[misc]
@@ -79,6 +92,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
         self._metadata = self._message_accumulator._cluster = client.cluster
         if transactional_id is not None:
             manager = Transactions(transactional_id, int(TRANSACTION_TIMEOUT * 1000))
+            manager.batches = self._message_accumulator._batches
             self._txn_manager = self._sender._txn_manager = self._message_accumulator._txn_manager = manager
         self._sending = asyncio.Lock()
 
@@ -101,6 +115,8 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
                     self._message_accumulator._pending_batches.add(batch)
         self._message_accumulator.fail_all(ended)
         manager = self._txn_manager
+        for _, _, positioned in manager._pending_txn_offsets:
+            positioned.add_done_callback(_looked_at)
         if manager._transaction_waiter is not None:
             if not manager.is_fatal_error():
                 manager.fatal_error(ended)
@@ -135,7 +151,7 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka ships no typ
             for within, batch in self._batches(places, appends):
                 sent.append((within, *await self._send(batch, tp)))
             passed("sent")
-        except (KafkaError, AssertionError) as error:  # asserted is that the partition exists
+        except (KafkaError, *NOT_BEGUN) as error:  # asserted is that the partition exists, too
             unsent = [error]
         for within, future, batch in sent:
             number += len(within)

@@ -16,14 +16,16 @@ from aiokafka.errors import KafkaError
 from faust.transport import base
 from faust.types import TP
 
-from stream.transports.batching import Batch, BatchingConductor, BatchLimits
+from stream.transports.batching import Batch, BatchingConductor, BatchLimits, StaleBatch
 from stream.transports.errors import LogUnavailable, LogUnreachable, UnknownTopic
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_consumer import ANSWER_BYTES, FETCH_BYTES, FETCH_WAIT_MS, KafkaConsumer
 from stream.transports.kafka_headers_async import tolerate
+from stream.transports.kafka_positions import Member
 from stream.transports.kafka_producer import KafkaProducer
 from stream.transports.kafka_sending import REQUEST_TIMEOUT_MS, InDoubt, Producer
-from stream.transports.kafka_writer import Lost, Writers
+from stream.transports.kafka_writer import Lost
+from stream.transports.kafka_writers import Writers
 from stream.transports.records import Append, partition_for
 
 SCHEME = "kafkabatches"
@@ -42,7 +44,7 @@ class KafkaTransport(base.Transport):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.limits = BatchLimits()
+        self.limits = BatchLimits(in_flight=1)  # what the client has fetched meanwhile is one batch then
         self.outputs: list[faust.Topic] = []
         self.connection = Connection(tuple(f"{url.host}:{url.port or self.default_port}" for url in self.url))
         self.session_seconds = 10.0
@@ -52,8 +54,8 @@ class KafkaTransport(base.Transport):
         self.writers = Writers(self.app.conf.id)
         self._client: AIOKafkaClient | None = None
         self._plain: Producer | None = None
-        self._void: int | None = None
-        """The assignment of which a writer was lost."""
+        self._void: Member | None = None
+        """The assignment of which a writer was lost: several may be of one generation."""
         self._connecting = asyncio.Lock()
 
     @property
@@ -80,13 +82,14 @@ class KafkaTransport(base.Transport):
 
     async def _write(self, tp: TP, appends: Sequence[Append], position: int | None) -> list[int]:
         try:
-            return await self.writers.of(tp).write(appends, position)
-        except Lost as error:
+            return await self.writers.write(tp, appends, position)
+        except StaleBatch as error:
             consumer = cast(KafkaConsumer, self.app.consumer)
-            consumer.abandon(tp)
-            if not self.app.should_stop and not self.app.rebalancing and tp in consumer.assignment():
-                if self._void != self.app.consumer_generation_id:  # else it was said, and asked for, already
-                    self._void = self.app.consumer_generation_id
+            consumer.abandon(tp)  # what came after it is void, too
+            ours = not self.app.should_stop and not self.app.rebalancing and tp in consumer.assignment()
+            if isinstance(error, Lost) and ours:
+                if self._void is not consumer.member:  # else it was said, and asked for, already
+                    self._void = consumer.member
                     consumer.log.warning("Taking over all partitions anew. %s", error)
                 consumer.rejoin()
             raise

@@ -1,11 +1,9 @@
-"""Writing to Kafka: what came of a batch is one transaction, and whoever lost the partition cannot write any more.
+"""Writing to Kafka: what came of some batches is one transaction, and who was taken over from can write no more.
 
-Each input partition that is ours has a transactional id of its own, ``<group>-<topic>-<partition>``. Outputs, changelog
-and, unless the changelog says it (ADR 13), the group's position are committed together or not at all (KIP-98). The next
-owner of the partition, by initialising the same id, ends what the last one left open and fences it: a worker that was
-paused and wakes up as a zombie gets an error for whatever it writes.
-
-All producers of a process share one client, so that a hundred partitions need no hundred connections.
+A worker has one transactional id at a time, for all its partitions: a transaction costs the brokers about as much
+whatever is in it, so those who write while one is under way share the next (ADR 14). Outputs, changelog and, unless the
+changelog says it (ADR 13), the group's positions are committed together or not at all (KIP-98). Who may write for a
+partition, and how its next owner ends what the last one left open: see ``kafka_claims.py``.
 """
 
 # ruff: noqa: SLF001  aiokafka does not tell otherwise; tests/kafka/test_client_pins.py pins the names
@@ -13,7 +11,10 @@ All producers of a process share one client, so that a hundred partitions need n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from itertools import accumulate, islice
+from time import monotonic
+from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
@@ -25,17 +26,24 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
     UnknownProducerId,
 )
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP
 
 from stream.transports.batching import StaleBatch
 from stream.transports.errors import LogRefused, LogUnavailable, RecordTooLarge
-from stream.transports.kafka_sending import InDoubt, Producer
+from stream.transports.kafka_positions import offsets_of
+from stream.transports.kafka_sending import NOT_BEGUN, PARTING, InDoubt, Producer
 from stream.transports.records import Append
 from stream.transports.steps import passed
 
 OUT_OF_STEP = (OutOfOrderSequenceNumber, UnknownProducerId, InDoubt)
 """The brokers count otherwise than we do, or may: only a new start helps."""
+
+LINGER = 0.01
+"""Seconds that a transaction is put off at most while more is about to be written."""
+TOGETHER = 20_000
+"""Records of a transaction that several partitions share, at most."""
+QUIET = 5
+"""Rounds of the event loop in which nobody has come to write, after which nobody is about to."""
 
 
 class Lost(StaleBatch):
@@ -45,123 +53,181 @@ class Lost(StaleBatch):
     """
 
 
-class PartitionWriter:
-    """Writes what comes of one input partition, transaction by transaction, as long as it is ours."""
+class _Write(NamedTuple):
+    """What came of one partition, and who waits for the offsets of its records."""
 
-    def __init__(self, client: AIOKafkaClient, group: str, tp: TP) -> None:
-        self.tp = tp
+    tp: TP
+    appends: Sequence[Append]
+    position: int | None
+    done: asyncio.Future[list[int]]
+
+
+class Writer:
+    """Writes with one transactional id, transaction by transaction, until somebody else initialises it."""
+
+    def __init__(self, client: AIOKafkaClient, group: str, id_: str) -> None:
+        self.id = id_
         self._group = group
-        self._producer = Producer(client, f"{group}-{tp.topic}-{tp.partition}")
-        self._lock = asyncio.Lock()
+        self._producer = Producer(client, id_)
+        self._waiting: list[_Write] = []
+        self._under_way: list[_Write] = []
+        self._writing: asyncio.Task[None] | None = None
         self._lost: str | None = None
 
     async def start(self) -> None:
-        """On return no former owner can write for the partition, and what it left open is ended.
+        """On return nobody else can write with this id any more, and what was left open is ended.
 
         Raises LogRefused, LogUnavailable.
         """
         try:
             await self._producer.start()
         except KafkaError as error:
-            raise _explained(error, self.tp) from error
+            raise _explained(error, self.id) from error
 
     async def stop(self) -> None:
-        """The partition is no longer ours."""
+        """Nothing is ours any more: who still waits gets Lost."""
         self._lost = self._lost or "its partition was given back"
         await self._producer.stop()
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=PARTING)
+            self._writing.cancel()
 
-    async def write(self, appends: Sequence[Append], position: int | None) -> list[int]:
-        """Commits records, and with a ``position`` the group's, in one transaction; the offsets of the records.
+    async def write(self, tp: TP, appends: Sequence[Append], position: int | None) -> list[int]:
+        """Commits records of a partition, with a ``position`` the group's too, in one transaction; gives their offsets.
 
         Raises Lost (nothing is known of the outcome but that it is all or nothing) and LogError (nothing was written,
         the same call may be made again).
         """
-        async with self._lock:
-            if self._lost:
-                raise Lost(f"{self.tp.topic}/{self.tp.partition}: {self._lost}.")
-            try:
-                return await self._write(appends, position)
-            except KafkaError as error:
-                raise await self._failed(error) from error
-            except BaseException as error:  # cancelled, or a fault of ours
-                ended, self._lost = self._lost, self._lost or "a transaction was left open"
-                if ended and isinstance(error, AssertionError):  # aiokafka's way to say that it ended meanwhile
-                    raise Lost(f"{self.tp.topic}/{self.tp.partition}: {ended}.") from error
-                raise
+        if self._lost:
+            raise self._gone(tp)
+        write = _Write(tp, appends, position, asyncio.get_running_loop().create_future())
+        self._waiting.append(write)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write_all())
+            self._writing.add_done_callback(self._ended)
+        try:
+            return await write.done
+        except asyncio.CancelledError:
+            if write in self._waiting:
+                self._waiting.remove(write)
+            else:  # nobody would take what it did into the state
+                self._lost = self._lost or "a transaction was left open"
+                self._writing.cancel()
+            raise
 
-    async def _write(self, appends: Sequence[Append], position: int | None) -> list[int]:
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await self._gathered()
+            most = self._together()
+            self._under_way, self._waiting = self._waiting[:most], self._waiting[most:]
+            await self._settle(self._under_way)
+            self._under_way = []
+
+    def _together(self) -> int:
+        """How many of those who wait share a transaction: brokers end one that takes long."""
+        records = accumulate(len(write.appends) for write in self._waiting)
+        return max(1, sum(many <= TOGETHER for many in records))
+
+    def _ended(self, writing: asyncio.Task[None]) -> None:
+        """Has all hear of it who wait for what was cancelled, or failed for a fault of ours."""
+        error = None if writing.cancelled() else writing.exception()
+        if error is None and not writing.cancelled():
+            return
+        ended, self._lost = self._lost, self._lost or "a transaction was left open"
+        ours = None if ended and isinstance(error, NOT_BEGUN) else error
+        writes, self._under_way, self._waiting = self._under_way + self._waiting, [], []
+        for write in writes:
+            _set(write, ours or self._gone(write.tp))
+
+    async def _gathered(self) -> None:
+        """Waits for who is about to write, too: each transaction costs the same, and whoever is late waits for two."""
+        until, quiet = monotonic() + LINGER, 0
+        while quiet < QUIET and monotonic() < until:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == before else 0
+
+    async def _settle(self, writes: Sequence[_Write]) -> None:
+        """Has everybody know what became of what they wrote."""
+        if self._lost:
+            self._fail(writes)
+            return
+        try:
+            offsets = iter(await self._transaction(writes))
+        except (KafkaError, *NOT_BEGUN) as error:
+            told = await self._take_back(error)
+            if told is None or self._lost:  # or it was given back meanwhile
+                self._fail(writes)
+            elif len(writes) > 1 and isinstance(_explained(told, ""), RecordTooLarge | LogRefused):
+                for write in writes:  # one of them is at fault: the others need not wait for it
+                    await self._settle([write])
+            else:
+                for write in writes:
+                    _set(write, _explained(told, _place(write.tp)), told)
+        else:
+            for write in writes:
+                found = list(islice(offsets, len(write.appends)))
+                if not write.done.done():
+                    write.done.set_result(found)
+
+    async def _transaction(self, writes: Sequence[_Write]) -> list[int]:
         producer = self._producer
         await producer.begin_transaction()
         passed("begun")
-        offsets = await producer.send_all(appends)
+        offsets = await producer.send_all([append for write in writes for append in write.appends])
         passed("acknowledged")
-        if position is not None:
-            place = {TopicPartition(*self.tp): OffsetAndMetadata(position, "")}
-            await producer.send_offsets_to_transaction(place, self._group)
+        positions = {write.tp: write.position for write in writes if write.position is not None}
+        if positions:
+            await producer.send_offsets_to_transaction(offsets_of(positions, self.id), self._group)
             passed("positioned")
         await producer.commit_transaction()
         passed("committed")
         return offsets
 
-    async def _failed(self, error: KafkaError) -> Exception:
-        """What a failure means; where it can be, the transaction is taken back."""
+    async def _take_back(self, error: Exception) -> KafkaError | None:
+        """What a failure comes from, once its transaction is taken back; None where it cannot be: all is lost then.
+
+        Raises one of NOT_BEGUN that has another reason.
+        """
         manager = self._producer._txn_manager
         ended, out_of_step = manager._transaction_waiter, isinstance(error, OUT_OF_STEP)
         if ended.done() and isinstance(refused := ended.exception(), KafkaError):
             error = refused  # what befell the records is but a consequence
+        if isinstance(error, NOT_BEGUN):
+            raise error
         if not manager.is_fatal_error() and not out_of_step:
             try:
                 await self._producer.abort_transaction()
-            except (KafkaError, AssertionError) as second:
+            except (KafkaError, *NOT_BEGUN) as second:
                 error = second if isinstance(second, KafkaError) else error
             else:
-                return _explained(error, self.tp)
+                return error
         why = "somebody else writes for it by now, or its transaction took too long"
         if isinstance(error, InDoubt):
             why = "a broker may have stored what it did not confirm"
         self._lost = self._lost or f"{type(error).__name__}: {why}"
-        return Lost(f"{self.tp.topic}/{self.tp.partition}: {self._lost}.")
+        return None
+
+    def _fail(self, writes: Sequence[_Write]) -> None:
+        for write in writes:
+            _set(write, self._gone(write.tp))
+
+    def _gone(self, tp: TP) -> Lost:
+        return Lost(f"{_place(tp)}: {self._lost}.")
 
 
-class Writers:
-    """The writers of the input partitions that are ours."""
-
-    def __init__(self, group: str) -> None:
-        self._group = group
-        self._writers: dict[TP, PartitionWriter] = {}
-
-    async def take_over(self, client: AIOKafkaClient, tps: Iterable[TP], seconds: float) -> None:
-        """Fences whoever had these partitions, us included. Raises LogError."""
-        await self.give_back()
-        writers = [PartitionWriter(client, self._group, tp) for tp in tps]
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(*(writer.start() for writer in writers))
-        except BaseException as error:
-            await asyncio.gather(*(writer.stop() for writer in writers))
-            if isinstance(error, TimeoutError):
-                raise LogUnavailable(
-                    f"the brokers did not hand over the transactions of {len(writers)} partitions within {seconds:g} s."
-                    " Look whether all brokers run, and __transaction_state has a leader for each of its partitions."
-                ) from error
-            raise
-        self._writers = {writer.tp: writer for writer in writers}
-
-    async def give_back(self) -> None:
-        """None of the partitions is ours any more."""
-        writers, self._writers = self._writers, {}
-        await asyncio.gather(*(writer.stop() for writer in writers.values()))
-
-    def of(self, tp: TP) -> PartitionWriter:
-        """The writer of a partition. Raises StaleBatch where it is not ours."""
-        writer = self._writers.get(tp)
-        if writer is None:
-            raise StaleBatch(f"{tp.topic}/{tp.partition} is not this worker's.")
-        return writer
+def _set(write: _Write, error: BaseException, cause: BaseException | None = None) -> None:
+    if not write.done.done():
+        error.__cause__ = cause
+        write.done.set_exception(error)
 
 
-def _explained(error: KafkaError, tp: TP) -> Exception:
-    where = f"{tp.topic}/{tp.partition}"
+def _place(tp: TP) -> str:
+    return f"{tp.topic}/{tp.partition}"
+
+
+def _explained(error: KafkaError, where: str) -> Exception:
+    """What a refusal of the brokers means, and what to do."""
     if isinstance(error, MessageSizeTooLargeError) or type(error).__name__ in {
         "RecordListTooLargeError",
         "InvalidMessageError",
@@ -179,8 +245,3 @@ def _explained(error: KafkaError, tp: TP) -> Exception:
             " group's name."
         )
     return LogUnavailable(f"{where}: the brokers did not take what came of a batch ({type(error).__name__}: {error}).")
-
-
-def offsets_of(positions: Mapping[TP, int]) -> dict[TopicPartition, OffsetAndMetadata]:
-    """Positions as aiokafka's commit wants them."""
-    return {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in positions.items()}

@@ -57,12 +57,18 @@ def test_the_transport_is_found() -> None:
         (
             TransactionManager,
             (
-                "_transaction_waiter _sequence_numbers _txn_partitions _txn_consumer_group"
+                "_transaction_waiter _sequence_numbers _txn_partitions _txn_consumer_group _pending_txn_offsets"
                 " is_fatal_error is_empty_transaction fatal_error error_transaction increment_sequence_number"
             ),
         ),
         (AIOKafkaConsumer, "_coordinator _subscription getmany seek commit highwater end_offsets beginning_offsets"),
-        (GroupCoordinator, "generation request_rejoin fetch_committed_offsets check_errors _coordination_task"),
+        (
+            GroupCoordinator,
+            (
+                "generation member_id group_id request_rejoin ensure_coordinator_known coordinator_dead"
+                " _send_req _do_commit_offsets check_errors _coordination_task"
+            ),
+        ),
         (SubscriptionState, "subscription"),
         (Subscription, "assignment"),
         (Assignment, "state_value"),

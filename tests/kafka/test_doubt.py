@@ -12,10 +12,11 @@ from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream.transports.kafka_writer import Lost, PartitionWriter
+from stream.transports.kafka_writer import Lost
 from stream.transports.records import Append
 from stream.transports.steps import watchers
 from tests.kafka.cluster import Cluster
+from tests.kafka.places import Owner
 from tests.transports.rig_kafka import KafkaRig
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio, pytest.mark.timeout(180)]
@@ -44,18 +45,18 @@ def seen(rig: KafkaRig) -> tuple[list[list[bytes | None]], int | None]:
     return values, rig.position("group", "in", 0)
 
 
-async def made(rig: KafkaRig) -> tuple[AIOKafkaClient, PartitionWriter]:
+async def made(rig: KafkaRig) -> tuple[AIOKafkaClient, Owner]:
     """A writer that has not taken over yet, connected to all brokers."""
     client = AIOKafkaClient(bootstrap_servers=rig.server, request_timeout_ms=5_000)  # it may ask the stopped one first
     await client.bootstrap()
-    return client, PartitionWriter(client, rig.name("group"), TP(rig.name("in"), 0))
+    return client, Owner(client, rig.name("group"), TP(rig.name("in"), 0))
 
 
-def bystander(rig: KafkaRig, writer: PartitionWriter) -> int:
+def bystander(rig: KafkaRig, writer: Owner) -> int:
     """A broker that leads outputs and coordinates neither the transaction nor the group."""
     told = rig.log.clients.admin().describe_topics([rig.name("out")])[0]["partitions"]
     leaders = {one["leader_id"] for one in told}
-    coordinators = writer._producer._sender._coordinators
+    coordinators = writer.writer._producer._sender._coordinators
     busy = {coordinators[CoordinationType.TRANSACTION], coordinators[CoordinationType.GROUP]}
     return int(min(leaders - busy))
 

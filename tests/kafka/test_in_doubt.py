@@ -29,10 +29,10 @@ from stream.settings import load_settings
 from stream.transports.errors import LogError, LogRefused
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_sending import InDoubt, Producer
-from stream.transports.kafka_writer import Lost, PartitionWriter
+from stream.transports.kafka_writer import Lost
 from stream.transports.records import Append
 from tests.kafka.cluster import Cluster, needed
-from tests.kafka.places import until
+from tests.kafka.places import Owner, until
 from tests.transports.rig_kafka import KafkaRig
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(90)]
@@ -47,11 +47,11 @@ def rig_on(server: str) -> KafkaRig:
 
 
 @asynccontextmanager
-async def writer(rig: KafkaRig, connection: Connection) -> AsyncIterator[tuple[PartitionWriter, AIOKafkaClient]]:
+async def writer(rig: KafkaRig, connection: Connection) -> AsyncIterator[tuple[Owner, AIOKafkaClient]]:
     """The writer of `in`, from the take-over on."""
     client = AIOKafkaClient(**connection.aiokafka())
     await client.bootstrap()
-    made = PartitionWriter(client, rig.name("group"), TP(rig.name("in"), 0))
+    made = Owner(client, rig.name("group"), TP(rig.name("in"), 0))
     try:
         await made.start()
         yield made, client
@@ -98,7 +98,7 @@ async def test_an_answer_is_lost_and_then_no_broker_leads(kafka_cluster: Cluster
     rig = rig_on(kafka_cluster.bootstrap)
     async with writer(rig, Connection((rig.server,))) as (made, client):
         await made.write(effects(rig, b"a"), 1)
-        with answer_lost(client, made._producer), pytest.raises(Lost, match="may have stored"):
+        with answer_lost(client, made.writer._producer), pytest.raises(Lost, match="may have stored"):
             await made.write(effects(rig, b"b"), 2)
         with pytest.raises(Lost):
             await made.write(effects(rig, b"b"), 2)
@@ -157,7 +157,7 @@ async def test_a_batch_that_was_never_sent_is_given_up(kafka_cluster: Cluster) -
     rig = rig_on(kafka_cluster.bootstrap)
     async with writer(rig, Connection((rig.server,))) as (made, client):
         await made.write(effects(rig, b"a"), 1)
-        made._producer._message_accumulator._batch_ttl = 0.1
+        made.writer._producer._message_accumulator._batch_ttl = 0.1
         leader = client.cluster.leader_for_partition
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(client.cluster, "leader_for_partition", lambda tp: -1 if tp.partition else leader(tp))
@@ -184,6 +184,51 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.discard()
 
 
+def grant(rig: KafkaRig, *wanted: tuple[Any, str, Any]) -> None:
+    """Gives the user these rights on what begins with these names."""
+    made = [
+        ACL(
+            f"User:{USER}",
+            "*",
+            right,
+            ACLPermissionType.ALLOW,
+            ResourcePattern(kind, rig.name(name), ACLResourcePatternType.PREFIXED),
+        )
+        for kind, name, right in wanted
+    ]
+    assert rig.log.clients.admin().create_acls(made)["failed"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("records", [1, 30])
+async def test_only_who_lacks_a_right_hears_of_it(guarded: Cluster, records: int) -> None:
+    """Of partitions that share a transaction, however much they write, all but the one that is refused are written."""
+    rig, turns = rig_on(guarded.address("open")), 15
+    rig.create("wide", 3)
+    rig.create("forbidden", 1)
+    grant(
+        rig,
+        (ResourceType.TOPIC, "in", ACLOperation.READ),
+        (ResourceType.TOPIC, "wide", ACLOperation.WRITE),
+        (ResourceType.TOPIC, "forbidden", ACLOperation.DESCRIBE),
+        (ResourceType.TRANSACTIONAL_ID, "group", ACLOperation.WRITE),
+        (ResourceType.GROUP, "group", ACLOperation.READ),
+    )
+    async with writer(rig, Connection.of(load_settings(guarded.environment("plain")))) as (made, _):
+        await asyncio.sleep(0.5)  # until the broker has heard of the rights
+        for turn in range(turns):
+            much = [[Append(rig.name("wide"), at, b"k", b"x" * 100_000)] * records for at in range(3)]
+            much[turn % 3] += [Append(rig.name("forbidden"), 0, b"k", b"never" * 20_000)] * records
+            writes = [made.writer.write(TP("in", at), its, None) for at, its in enumerate(much)]
+            found = await asyncio.gather(*writes, return_exceptions=True)
+            assert isinstance(found.pop(turn % 3), LogRefused)
+            assert [len(one) for one in found if isinstance(one, list)] == [records, records]
+    for at in range(3):
+        await asyncio.to_thread(until, lambda at=at: len(rig.read("wide", at)) == turns * 2 // 3 * records, 10)
+    assert rig.read("forbidden", 0) == []
+    rig.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lacking", ["group", "topic"])
 async def test_a_right_is_taken_away_for_a_while(guarded: Cluster, lacking: str) -> None:
@@ -201,19 +246,6 @@ async def test_a_right_is_taken_away_for_a_while(guarded: Cluster, lacking: str)
         (ResourceType.TRANSACTIONAL_ID, "group", ACLOperation.WRITE),
         *kinds.values(),
     ]
-
-    def grant(*wanted: tuple[Any, str, Any]) -> None:
-        made = [
-            ACL(
-                f"User:{USER}",
-                "*",
-                right,
-                ACLPermissionType.ALLOW,
-                ResourcePattern(kind, rig.name(name), ACLResourcePatternType.PREFIXED),
-            )
-            for kind, name, right in wanted
-        ]
-        assert admin.create_acls(made)["failed"] == []
 
     def revoke(kind: Any, name: str, right: Any) -> None:
         pattern = ResourcePatternFilter(kind, rig.name(name), ACLResourcePatternType.PREFIXED)
@@ -234,7 +266,7 @@ async def test_a_right_is_taken_away_for_a_while(guarded: Cluster, lacking: str)
         raise AssertionError(f"{value!r} was refused all the while")
 
     more = 1
-    grant(*rights)
+    grant(rig, *rights)
     settings = load_settings(guarded.environment("plain"))
     async with writer(rig, Connection.of(settings)) as (made, _):
         await until_written(b"a")
@@ -246,7 +278,7 @@ async def test_a_right_is_taken_away_for_a_while(guarded: Cluster, lacking: str)
             done = await write(b"b", 2)
             written, refusals = written + done, refusals + (not done)
             await asyncio.sleep(0.1)
-        grant(kinds[lacking])
+        grant(rig, kinds[lacking])
         await until_written(b"c")
     found = [record.value for record in rig.read("out", 0)]
     assert found == [b"a"] + [b"b"] * written + [b"c"]

@@ -27,7 +27,7 @@ from stream.transports.kafka_log import KafkaLog
 from stream.transports.records import Append, partition_for
 from tests.kafka.cluster import Cluster
 from tests.kafka.fleet import CHAOS, SESSION, Fleet, chaos, reasons, said, settled
-from tests.kafka.places import kafka_log, made, transactional, until
+from tests.kafka.places import claim, kafka_log, made, transactional, until
 from tests.worker.load import PROFILE, Sender
 from tests.worker.processes import Installation, records
 
@@ -328,8 +328,11 @@ def test_a_write_of_a_former_owner_is_refused(fleet: Fleet) -> None:
     worker = fleet.worker()
     settings = worker.settings
     place = partition_for(b"fenced.com", settings.partitions)
-    id_ = f"{group_of(settings)}-{settings.topic(SIGNALS)}-{place}"
-    former = transactional(fleet.cluster, id_)
+    group, signals = group_of(settings), TopicPartition(settings.topic(SIGNALS), place)
+    former = transactional(fleet.cluster, f"{group}-of-somebody")
+    former.begin_transaction()
+    former.send_offsets_to_transaction({signals: OffsetAndMetadata(0, f"{group}-of-somebody", -1)}, group)
+    former.commit_transaction()
     former.begin_transaction()
     former.send(settings.topic("tier-changes"), partition=place, key=b"fenced.com", value=b'{"id": "ghost"}')
     worker.start()
@@ -338,6 +341,8 @@ def test_a_write_of_a_former_owner_is_refused(fleet: Fleet) -> None:
     former.close(0)
     send(worker, *hot("fenced.com", 1))
     worker.drain()
+    with kafka_log(settings) as log:
+        id_ = claim(log, group, *signals)
     transactional(fleet.cluster, id_).close(0)  # somebody else becomes the owner, as after a pause
     send(worker, *hot("fenced.com", 3))
     until(lambda: "Taking over all partitions anew" in said(worker), 30)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import faust
 import pytest
-from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaTimeoutError
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP
 from kafka.admin import ConfigResource
 
 from stream.transports.batching import Batch, BatchLimits, StaleBatch
 from stream.transports.errors import LogError, RecordTooLarge
-from stream.transports.kafka_writer import PartitionWriter
+from stream.transports.kafka_positions import Member
 from stream.transports.records import Append
 from stream.transports.steps import watchers
 from tests.kafka.cluster import Cluster
-from tests.kafka.places import transactional
+from tests.kafka.places import Owner, claim, transactional
 from tests.transports.rig import batch_app, numbered, running, until
 from tests.transports.rig_kafka import KafkaRig, with_marker
 
@@ -164,18 +162,36 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+async def test_positions_that_follow_name_who_may_write(rig: KafkaRig) -> None:
+    """Whatever moves a position, in a transaction or after it, the next owner finds whom to fence."""
+    place = rig.name("group"), rig.name("in"), 0
+    rig.append(numbered("in", 0, 5))
+
+    async def work(app: faust.App, batch: Batch) -> None:
+        await app.transport.commit_batch([], batch, follows=True)
+
+    async with running(rig, batch_app(rig, work)):
+        await until(lambda: rig.position("group", "in", 0) is not None)
+        first = claim(rig.log, *place)
+        assert first.startswith(rig.name("group-"))
+        await until(lambda: (rig.position("group", "in", 0) or 0) >= 5)
+        assert claim(rig.log, *place) == first
+    async with running(rig, batch_app(rig, work)):
+        await until(lambda: claim(rig.log, *place) != first)
+
+
 async def test_positions_that_were_not_taken_are_told_again(rig: KafkaRig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Brokers that once do not take a position are told it again when nothing else is to do."""
-    refused: list[dict[TopicPartition, OffsetAndMetadata]] = []
-    take = AIOKafkaConsumer.commit
+    refused: list[Mapping[TP, int]] = []
+    take = Member.commit
 
-    async def commit(self: AIOKafkaConsumer, offsets: dict[TopicPartition, OffsetAndMetadata]) -> None:
-        if not refused:
-            refused.append(offsets)
+    async def commit(self: Member, positions: Mapping[TP, int], claim: str) -> None:
+        if not refused and any(positions.values()):  # once it has taken over
+            refused.append(positions)
             raise KafkaTimeoutError("nobody answers")
-        await take(self, offsets)
+        await take(self, positions, claim)
 
-    monkeypatch.setattr(AIOKafkaConsumer, "commit", commit)
+    monkeypatch.setattr(Member, "commit", commit)
     rig.append(numbered("in", 0, 5))
 
     async def work(app: faust.App, batch: Batch) -> None:
@@ -256,11 +272,46 @@ async def test_fenced_from_outside(rig: KafkaRig, kafka_cluster: Cluster) -> Non
         rig.append(numbered("in", 0, 100))
         await all_copied(rig, 100)
         generation = app.consumer_generation_id
-        transactional(kafka_cluster, f"{rig.name('group')}-{rig.name('in')}-0").close()
+        transactional(kafka_cluster, claim(rig.log, rig.name("group"), rig.name("in"), 0)).close()
         rig.append(numbered("in", 0, 100, start=100))
         await all_copied(rig, 200)
         assert len(copy.stale) == 1
         assert app.consumer_generation_id > generation
+
+
+async def test_fenced_again(rig: KafkaRig, kafka_cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    """Each time is told: who joins anew may well be in the same generation, with the same transactional id."""
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            app = await stack.enter_async_context(running(rig, quick(batch_app(rig, Copy(rig)))))
+        await until(lambda: len(app.consumer.assignment()) == 1 and app.transport.writers.claim)
+        tp = next(iter(app.consumer.assignment()))
+        for sent in range(3):
+            had = caplog.text.count("Taking over all")
+            transactional(kafka_cluster, claim(rig.log, rig.name("group"), *tp)).close()
+            rig.append([*numbered("in", 0, 1, start=sent), *numbered("in", 1, 1, start=sent)])
+            await all_copied(rig, sent + 1, sent + 1)
+            assert caplog.text.count("Taking over all") > had
+
+
+async def test_what_comes_after_a_batch_that_is_void_is_void(rig: KafkaRig) -> None:
+    """Of several batches that an agent holds when its partition is given back, each is stale, none a mistake of its."""
+    over = asyncio.Event()
+
+    async def work(*_: Any) -> None:
+        await over.wait()
+
+    app = batch_app(rig, work)
+    app.transport.limits = BatchLimits(records=1, in_flight=2)
+    async with running(rig, app):
+        rig.append(numbered("in", 0, 2))
+        await until(lambda: len(app.consumer._open[TP(rig.name("in"), 0)]) == 2)
+        held = list(app.consumer._open[TP(rig.name("in"), 0)].values())
+        await app.transport.writers.give_back()
+        for batch in held:
+            with pytest.raises(StaleBatch):
+                await app.transport.commit_batch([], batch)
+        over.set()
 
 
 @pytest.mark.parametrize("decided", [True, False], ids=["committed", "left open"])
@@ -271,7 +322,7 @@ async def test_the_last_owner_is_ended_before_anything_is_read(rig: KafkaRig, *,
     rig.append(numbered("in", 0, 10))
     client = AIOKafkaClient(bootstrap_servers=rig.server)
     await client.bootstrap()
-    former = PartitionWriter(client, rig.name("group"), place)
+    former = Owner(client, rig.name("group"), place)
     await former.start()
     await former.write([Append(changelog, 0, b"k", b"before")], 3)
     copy = Copy(rig)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -15,11 +14,11 @@ from faust.types import TP
 from kafka.admin import ConfigResource
 
 from stream.transports.errors import RecordTooLarge
-from stream.transports.kafka_writer import Lost, PartitionWriter, Writers
+from stream.transports.kafka_writer import Lost
 from stream.transports.records import Append
 from stream.transports.steps import STEPS, watchers
 from tests.kafka.cluster import Cluster
-from tests.kafka.places import transactional
+from tests.kafka.places import Owner, transactional
 from tests.transports.rig_kafka import KafkaRig
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
@@ -46,11 +45,11 @@ def _no_noise(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def writer(rig: KafkaRig, partition: int = 0) -> AsyncIterator[PartitionWriter]:
+async def writer(rig: KafkaRig, partition: int = 0) -> AsyncIterator[Owner]:
     """The writer of a partition of `in`, from the take-over on."""
     client = AIOKafkaClient(bootstrap_servers=rig.server)
     await client.bootstrap()
-    made = PartitionWriter(client, rig.name("group"), TP(rig.name("in"), partition))
+    made = Owner(client, rig.name("group"), TP(rig.name("in"), partition))
     try:
         await made.start()
         yield made
@@ -88,12 +87,9 @@ def seen(rig: KafkaRig) -> list[bytes | None]:
     return [record.value for place in places for record in rig.read(*place)]
 
 
-async def shows(rig: KafkaRig, values: list[bytes], position: int) -> None:
-    """Waits until just that is there: the brokers tell a commit to each partition when it is decided already."""
-    deadline = time.monotonic() + 5
-    while (found := (seen(rig), rig.position("group", "in", 0))) != (values, position):
-        assert time.monotonic() < deadline, found
-        await asyncio.sleep(0.02)
+def shown(rig: KafkaRig) -> tuple[list[bytes | None], int | None]:
+    """What is there, with the group's position."""
+    return seen(rig), rig.position("group", "in", 0)
 
 
 async def test_all_at_once(rig: KafkaRig) -> None:
@@ -101,14 +97,14 @@ async def test_all_at_once(rig: KafkaRig) -> None:
     looks: list[Any] = []
 
     def look() -> None:
-        looks.append((seen(rig), rig.position("group", "in", 0)))
+        looks.append(shown(rig))
 
     async with writer(rig) as made:
         with at("acknowledged", look), at("positioned", look):
             offsets = await made.write(effects(rig, b"a", b"b", b"c"), 7)
     assert offsets == [0, 0, 1, 0]
     assert looks == [([], None), ([], None)]
-    await shows(rig, [b"a", b"c", b"b", b"c"], 7)
+    assert shown(rig) == ([b"a", b"c", b"b", b"c"], 7)
 
 
 async def test_one_after_the_other(rig: KafkaRig) -> None:
@@ -119,13 +115,13 @@ async def test_one_after_the_other(rig: KafkaRig) -> None:
         assert rig.position("group", "in", 0) is None
         assert await made.write([], 3) == []
         assert await made.write(effects(rig, b"b"), 4) == [2, 2]  # a commit's marker has an offset, too
-    await shows(rig, [b"a", b"b", b"a", b"b"], 4)
+    assert shown(rig) == ([b"a", b"b", b"a", b"b"], 4)
 
 
 async def test_what_was_left_open_is_taken_back(rig: KafkaRig) -> None:
     """A write that was cancelled is never seen: whoever takes over ends it, and begins where the position is."""
 
-    async def cancelled(made: PartitionWriter) -> None:
+    async def cancelled(made: Owner) -> None:
         task = asyncio.ensure_future(made.write(effects(rig, b"never"), 9))
         with at("acknowledged", task.cancel):
             await asyncio.wait({task})
@@ -136,11 +132,11 @@ async def test_what_was_left_open_is_taken_back(rig: KafkaRig) -> None:
     async with writer(rig) as first:
         await first.write(effects(rig, b"a"), 3)
         await cancelled(first)
-        await shows(rig, [b"a", b"a"], 3)
+        assert shown(rig) == ([b"a", b"a"], 3)
         async with writer(rig) as second:
             assert seen(rig) == [b"a", b"a"]  # at once: what is in doubt ends with the take-over
             await second.write(effects(rig, b"b"), 4)
-    await shows(rig, [b"a", b"b", b"a", b"b"], 4)
+    assert shown(rig) == ([b"a", b"b", b"a", b"b"], 4)
 
 
 async def test_the_next_owner_fences_the_last(rig: KafkaRig) -> None:
@@ -155,7 +151,7 @@ async def test_the_next_owner_fences_the_last(rig: KafkaRig) -> None:
                 await zombie.write([], 9)
             with pytest.raises(Lost):
                 await zombie.write(effects(rig, b"zombie"), None)
-    await shows(rig, [b"a", b"b", b"a", b"b"], 2)
+    assert shown(rig) == ([b"a", b"b", b"a", b"b"], 2)
 
 
 @pytest.mark.parametrize("step", STEPS[:4])
@@ -168,7 +164,7 @@ async def test_fenced_in_the_middle(rig: KafkaRig, kafka_cluster: Cluster, step:
             await zombie.write(effects(rig, b"zombie", b"zombie"), 9)
         with pytest.raises(Lost):
             await zombie.write(effects(rig, b"zombie"), 9)
-    await shows(rig, [b"a", b"a"], 1)
+    assert shown(rig) == ([b"a", b"a"], 1)
 
 
 async def test_partitions_are_fenced_one_by_one(rig: KafkaRig) -> None:
@@ -178,7 +174,7 @@ async def test_partitions_are_fenced_one_by_one(rig: KafkaRig) -> None:
         await third.write(effects(rig, b"b"), 1)
         with pytest.raises(Lost):
             await first.write([], 5)
-    await shows(rig, [b"a", b"b", b"a", b"b"], 1)
+    assert shown(rig) == ([b"a", b"b", b"a", b"b"], 1)
 
 
 async def test_a_record_that_is_too_large(rig: KafkaRig) -> None:
@@ -189,7 +185,7 @@ async def test_a_record_that_is_too_large(rig: KafkaRig) -> None:
         for _ in range(2):
             with pytest.raises(RecordTooLarge, match=r"max\.message\.bytes"):
                 await made.write(large, 9)
-        await shows(rig, [b"a", b"a", b"a"], 1)
+        assert shown(rig) == ([b"a", b"a", b"a"], 1)
         await made.write(effects(rig, b"between", b"between"), 2)
         allowed = ConfigResource("topic", rig.name("out"), {"max.message.bytes": "300000"})
         rig.log.clients.admin().alter_configs([allowed])
@@ -201,7 +197,7 @@ async def test_a_record_that_is_too_large(rig: KafkaRig) -> None:
             else:
                 break
     large_one = [b"x" * 200_000]
-    await shows(rig, [b"a", b"between", b"b", b"c", b"a", b"between", *large_one, b"d", b"a", b"between", b"d"], 9)
+    assert shown(rig) == ([b"a", b"between", b"b", b"c", b"a", b"between", *large_one, b"d", b"a", b"between", b"d"], 9)
 
 
 async def test_nothing_of_a_refused_batch_gets_into_the_next(rig: KafkaRig) -> None:
@@ -213,7 +209,7 @@ async def test_nothing_of_a_refused_batch_gets_into_the_next(rig: KafkaRig) -> N
             with pytest.raises(RecordTooLarge):
                 await made.write(refused, 99)
             await made.write(effects(rig, b"a", b"a"), position)
-    await shows(rig, [b"a"] * 15, 5)
+    assert shown(rig) == ([b"a"] * 15, 5)
     assert rig.read("changelog", 1) == []
 
 
@@ -228,47 +224,24 @@ async def test_more_than_a_request(rig: KafkaRig) -> None:
         assert found == list(range(partition, 400, 2))
 
 
-async def test_taken_over_or_not(rig: KafkaRig) -> None:
-    """Partitions are taken over together; those given back, or never ours, refuse to write."""
-    tps = {TP(rig.name("in"), at) for at in (0, 1)}
-    client = AIOKafkaClient(bootstrap_servers=rig.server)
-    await client.bootstrap()
-    writers = Writers(rig.name("group"))
-    try:
-        await writers.take_over(client, tps, 10)
-        former = [writers.of(tp) for tp in sorted(tps)]
-        assert [await one.write([], 1) for one in former] == [[], []]
-        await writers.take_over(client, tps, 10)  # ourselves, too
-        for one in former:
-            with pytest.raises(Lost, match="given back"):
-                await one.write([], 9)
-        await writers.give_back()
-        with pytest.raises(Exception, match="not this worker's"):
-            writers.of(TP(rig.name("in"), 0))
-    finally:
-        await writers.give_back()
-        await client.close()
-    await shows(rig, [], 1)
-
-
 async def test_sequence_numbers_begin_again(rig: KafkaRig) -> None:
     """After two thousand million records of one producer in one partition, it goes on."""
     async with writer(rig) as made:
-        numbers = made._producer._txn_manager._sequence_numbers
+        numbers = made.writer._producer._txn_manager._sequence_numbers
         numbers.default_factory = lambda: 2**31 - 3  # the brokers take any first number
         for position in range(1, 5):
             await made.write(effects(rig, b"a", b"b", b"c", b"d"), position)
-    await shows(rig, [b"a", b"c"] * 4 + [b"b", b"d"] * 4 + [b"d"] * 4, 4)
+    assert shown(rig) == ([b"a", b"c"] * 4 + [b"b", b"d"] * 4 + [b"d"] * 4, 4)
 
 
 async def test_out_of_step_with_the_brokers(rig: KafkaRig) -> None:
     """Where the brokers have other numbers than we, the partition is taken over anew instead of tried for ever."""
     async with writer(rig) as made:
         await made.write(effects(rig, b"a"), 1)
-        for numbered in list(made._producer._txn_manager._sequence_numbers):
-            made._producer._txn_manager._sequence_numbers[numbered] += 5
+        for numbered in list(made.writer._producer._txn_manager._sequence_numbers):
+            made.writer._producer._txn_manager._sequence_numbers[numbered] += 5
         with pytest.raises(Lost):
             await made.write(effects(rig, b"b"), 2)
     async with writer(rig) as made:
         await made.write(effects(rig, b"b"), 2)
-    await shows(rig, [b"a", b"b", b"a", b"b"], 2)
+    assert shown(rig) == ([b"a", b"b", b"a", b"b"], 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -64,10 +65,27 @@ class KafkaRig:
         self.log.append([record._replace(topic=self.name(record.topic)) for record in records])
 
     def read(self, topic: str, partition: int) -> list[Record]:
+        self._settle()
         return self.log.read(self.name(topic), partition, 0, 1_000_000)
 
     def position(self, group: str, topic: str, partition: int) -> int | None:
+        self._settle()
         return self.log.position(self.name(group), self.name(topic), partition)
+
+    def _settle(self) -> None:
+        """Waits until every partition was told of a commit: its writer hears of it when it is decided, before that."""
+        deadline = time.monotonic() + 10
+        while self._decided():
+            assert time.monotonic() < deadline, "a transaction was decided, and its partitions are not told"
+
+    def _decided(self) -> bool:
+        decided = ["PrepareCommit", "PrepareAbort"]
+        found = self.log.clients.ask(
+            lambda admin: admin.list_transactions(
+                state_filters=decided, transactional_id_pattern=re.escape(self.prefix) + ".*"
+            )
+        )
+        return any(found.values())
 
     def compact(self) -> None:
         places = [(name, at) for name, compact in self._topics.items() if compact for at in (0, 1)]

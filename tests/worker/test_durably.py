@@ -14,6 +14,7 @@ from stream.agents import durably
 from stream.agents.durably import Durably
 from stream.metrics import Metrics
 from stream.transports.batching import StaleBatch
+from stream.transports.errors import LogFull
 from stream.web.health import Health
 
 pytestmark = pytest.mark.asyncio
@@ -64,3 +65,21 @@ async def test_a_write_that_nobody_waits_for(health: Health, caplog: pytest.LogC
     await asyncio.wait_for(ended.wait(), 1)
     gc.collect()
     assert "never retrieved" not in caplog.text
+
+
+async def test_a_stop_while_the_log_refuses(health: Health) -> None:
+    """Once a write was given up, so is what comes after it: nothing may be there without what was before it."""
+    tried: list[str] = []
+
+    async def refused() -> Sequence[int]:
+        tried.append("refused")
+        raise LogFull("no room")
+
+    async def after_it() -> Sequence[int]:
+        tried.append("after it")
+        return [0]
+
+    stopping = Durably(cast(Any, SimpleNamespace(should_stop=True)), Metrics(), health)
+    assert await stopping.write(refused) is None
+    assert await stopping.write(after_it) is None
+    assert tried == ["refused"]

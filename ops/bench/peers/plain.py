@@ -15,13 +15,16 @@ from faust.types import TP
 from schemas.topics import ACCOUNT_STATE
 from stream.cli.main import main
 from stream.transports.kafka_consumer import KafkaConsumer
+from stream.transports.kafka_positions import Member
 from stream.transports.kafka_transport import KafkaTransport
-from stream.transports.kafka_writer import Writers, offsets_of
+from stream.transports.kafka_writers import Writers
 from stream.transports.records import Append
 
 
 class Untaken(Writers):
     """Takes no partition over: there is nothing to fence."""
+
+    claim = ""
 
     async def take_over(self, *_: Any) -> None:
         """Nothing."""
@@ -41,7 +44,8 @@ class PlainTransport(KafkaTransport):
             at = [number for number, is_kept in enumerate(kept) if is_kept is changelog]
             offsets |= zip(at, await self.append([appends[number] for number in at]), strict=True)
         if position is not None:
-            await cast(KafkaConsumer, self.app.consumer).client.commit(offsets_of({tp: position}))
+            member = cast(Member, cast(KafkaConsumer, self.app.consumer).member)
+            await member.commit({tp: position}, "")
         return [offsets[number] for number in range(len(appends))]
 
 
