@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tierline")
 
-PER_FLUSH = 500
+PER_FLUSH = 100
 """Scores published in one go at most, so that a flood of them does not hold up signals."""
 
 PER_FAREWELL = 5_000
 """The same when the worker stops, and nothing is held up."""
 
-MANY = 1_000
-"""While more records than this wait, they are worked through before scores that can wait are published: …"""
+LATER = 250
+"""Milliseconds by which scores that can wait come later for each record that waits: signals come first, …"""
 
-PRESSED = 25_000
-"""… so many milliseconds later than their turn at most."""
+LATEST = 25_000
+"""… and what they come later is no more than this."""
 
 AFTER_TICK = 1_000
 """Milliseconds to wait with a drift that a transition comes before."""
@@ -89,7 +89,7 @@ class Scores:
             if name in table:
                 self._drifts.set(name, turn)
         self._at_once: dict[str, int] = {}
-        self._pressed = False
+        self._later = 0
         self._leaving = False
 
     def touch(self, account: Account, now: int, *, changed: bool) -> None:
@@ -107,7 +107,7 @@ class Scores:
 
     def press(self, waiting: int) -> None:
         """So many records wait to be worked through."""
-        self._pressed = waiting > MANY
+        self._later = min(LATEST, LATER * waiting)
 
     def hurry(self) -> None:
         """The worker stops: what waits for its turn may be published now."""
@@ -195,7 +195,7 @@ class Scores:
         return moment if moment is not None and moment <= self._ripe_by(now) else None
 
     def _ripe_by(self, now: int) -> int:
-        return now - PRESSED if self._pressed and not self._leaving else now
+        return now if self._leaving else now - self._later
 
     def _passed(self, name: str, moment: int) -> bool:
         """Whether a transition comes first: that is its tick's to tell, and the score comes with it."""
