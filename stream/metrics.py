@@ -54,6 +54,9 @@ class Metrics:
         self.rescoring = Gauge(
             "tierline_accounts_to_rescore", "Accounts that wait to be rescored under a new profile version", registry=r
         )
+        self.put_off = Gauge(
+            "tierline_accounts_put_off", "Accounts that a fault of ours keeps from being caught up", registry=r
+        )
         self.scores = Counter("tierline_scores_published", "Records on account-scores", registry=r)
         self.state_bytes = Gauge("tierline_state_bytes", "Stored state of all accounts", registry=r)
         self.state_accounts = Gauge("tierline_state_accounts", "Accounts that have a state", registry=r)

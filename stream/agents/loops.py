@@ -295,5 +295,6 @@ class Worker:
 
     def _gauges(self) -> None:
         self.metrics.rescoring.set(sum(shard.partition.behind for shard in self.shards.values()))
+        self.metrics.put_off.set(sum(shard.partition.put_off for shard in self.shards.values()))
         self.metrics.importing.set(sum(shard.partition.importing for shard in self.shards.values()))
         self._lags.show(cast("BatchingConsumer", self.app.consumer))

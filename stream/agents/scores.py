@@ -13,13 +13,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from schemas.topics import ACCOUNT_SCORES
+from stream.agents.faults import OF_ALL
 from stream.agents.table import Account, AccountTable
 from stream.scoring.partition import Partition
 from stream.scoring.publish import standing_until
-from stream.scoring.state import StateTooNew
-from stream.transports.errors import LogError
 from stream.transports.records import Append
-from stream.transports.rows import RowsClosed, RowsDamaged
 from stream.wire import encode_scored
 
 if TYPE_CHECKING:
@@ -53,9 +51,6 @@ FAILED = (
     "partition %d: no score of %s can be published; it is tried again every minute, and the others are published. This"
     " is a fault of Tierline, please report it"
 )
-
-OF_ALL = (StateTooNew, RowsClosed, RowsDamaged, LogError)
-"""Errors that are no fault of the one account at which they were met."""
 
 
 class Scores:

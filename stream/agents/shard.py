@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
+from stream.agents.faults import Faults
 from stream.agents.fitting import last_straw
 from stream.agents.memory import Counted, read_shard
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
@@ -64,6 +65,7 @@ class Shard:
         """When something was last to be written (ms)."""
         self._failed: dict[str, int] = {}
         """As ``Scores`` has it: what is taken up anew is not tried the sooner for that."""
+        self._faults = Faults(number)
         self._load()
 
     def process(self, records: Sequence[Record], now: int, *, waiting: int = 0) -> Work:
@@ -159,7 +161,7 @@ class Shard:
         self._counted.clear()
         memory = read_shard(self._stored, self.number)
         self._version = self._stored.version
-        self.table = AccountTable(self._stored, memory.names, memory.timeline)
+        self.table = AccountTable(self._stored, memory.names, memory.timeline, self._faults)
         self.partition = Partition(self._engine, self.table, memory.timeline)
         self.partition.clock, self.partition.outside = memory.clock, memory.outside
         self.partition.importing = memory.importing

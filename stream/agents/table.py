@@ -18,6 +18,7 @@ from stream.scoring.names import Names
 from stream.scoring.state import AccountState, Tiers
 
 if TYPE_CHECKING:
+    from stream.agents.faults import Faults
     from stream.transports.rows import Rows
 
 NUL = b"\x00"
@@ -47,8 +48,11 @@ class Account:
 class AccountTable:
     """The accounts of one partition over its stored bytes. Fulfils ``Accounts`` of the core."""
 
-    def __init__(self, stored: Rows, names: Names, timeline: Timeline, cached: int = 20_000) -> None:
+    def __init__(
+        self, stored: Rows, names: Names, timeline: Timeline, faults: Faults, cached: int = 20_000
+    ) -> None:
         self._stored = stored
+        self._faults = faults
         self._names = names
         self._timeline = timeline
         self._cached = cached
@@ -84,6 +88,13 @@ class AccountTable:
             found = self._live[state.account] = Account(state)
             self._names.add(state.account)
         self.dirty[state.account] = found
+
+    def failed(self, account: str, error: Exception) -> None:
+        """An account could not be caught up: it is as it is stored. Raises the error where there is more to it."""
+        if account in self.dirty:  # what is stored is behind what it was
+            raise error
+        self._faults.tell(account, error)
+        self._live.pop(account, None)
 
     def names(self) -> Names:
         """Every account of the partition."""

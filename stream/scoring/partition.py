@@ -17,6 +17,9 @@ from stream.scoring.profile import Profile
 from stream.scoring.state import AccountState
 from stream.scoring.values import Effects, Signal, TierChange
 
+PUT_OFF = 60_000
+"""Milliseconds of record time after which an account is tried again that could not be caught up."""
+
 
 class Accounts(Protocol):
     """Where the states of a partition's accounts are kept."""
@@ -26,6 +29,12 @@ class Accounts(Protocol):
 
     def put(self, state: AccountState) -> None:
         """The state was changed (in place) and is to be stored."""
+
+    def failed(self, account: str, error: Exception) -> None:
+        """The account could not be read, or caught up, and is put off. When next asked for it is as it was stored.
+
+        Raises the error where the others cannot go on either.
+        """
 
     def names(self) -> Names:
         """Every account. One object for good, that has a new one as soon as it was ``put``."""
@@ -46,6 +55,10 @@ class Memory:
         """Keep a state."""
         self.states[state.account] = state
         self._names.add(state.account)
+
+    def failed(self, account: str, error: Exception) -> None:  # noqa: ARG002
+        """Nothing is left out of a history."""
+        raise error
 
     def names(self) -> Names:
         """Every account."""
@@ -68,6 +81,8 @@ class Partition:
         self._dues = Agenda(accounts.names())
         self._behind = array("I")
         """Numbers of accounts that wait to be rescored, the first by name last."""
+        self._off: set[str] = set()
+        """Accounts that could not be caught up. Each is due again, and with that tried again."""
 
     def signal(self, signal: Signal, time: int) -> Effects:
         """A signal with its record time."""
@@ -75,6 +90,8 @@ class Partition:
         state, effects = self.engine.apply(self.accounts.get(signal.account), signal, time, self.timeline)
         if state is not None:
             self._keep(state)
+            if self._off:
+                self._off.discard(signal.account)
         return effects
 
     def tick(self, time: int) -> list[TierChange]:
@@ -110,19 +127,21 @@ class Partition:
         """Take up to ``budget`` accounts through outstanding activations; the changes are those of the activation."""
         changes: list[TierChange] = []
         while self._behind and (budget is None or budget > 0):
-            state = self.accounts.get(self.accounts.names()[self._behind.pop()])
-            if state is not None and state.epoch < self.timeline.epoch:
-                self.engine.catch_up(state, state.clock, self.timeline, changes)
-                self._keep(state)
-                budget = None if budget is None else budget - 1
-        if not self._behind:
-            self.timeline.trim(self.timeline.epoch)
+            name = self.accounts.names()[self._behind.pop()]
+            if self._catch_up(name, None, changes) and budget is not None:
+                budget -= 1
+        self._trim()
         return changes
 
     @property
     def behind(self) -> int:
         """Accounts that wait to be rescored (an upper bound)."""
         return len(self._behind)
+
+    @property
+    def put_off(self) -> int:
+        """Accounts that could not be caught up, and are tried again."""
+        return len(self._off)
 
     @property
     def next_due(self) -> int | None:
@@ -140,15 +159,41 @@ class Partition:
 
     def _pass(self, time: int) -> list[TierChange]:
         changes: list[TierChange] = []
+        some_off = bool(self._off)
         while (due := self.next_due) is not None and due <= time:
-            state = self.accounts.get(self._dues.pop())
-            if state is None:
-                continue
-            state.scheduled = None
-            self.engine.catch_up(state, time, self.timeline, changes)
-            self._keep(state)
+            self._catch_up(self._dues.pop(), time, changes)
+        if some_off:  # by now it may be that nobody is
+            self._trim()
         changes.sort(key=lambda change: (change.effective_at, change.account))
         return changes
+
+    def _catch_up(self, name: str, until: int | None, changes: list[TierChange]) -> bool:
+        """Take one account through the activations that it has not been through, and up to a moment if there is one.
+
+        Whether there was something to do. One at which the core raises is put off: the others do not wait for it.
+        """
+        found: list[TierChange] = []
+        try:
+            state = self.accounts.get(name)
+            if state is None or (until is None and state.epoch >= self.timeline.epoch):
+                return False
+            if until is not None:
+                state.scheduled = None  # its turn was this one
+            self.engine.catch_up(state, state.clock if until is None else until, self.timeline, found)
+        except Exception as error:  # noqa: BLE001  whatever it is, `failed` decides
+            self.accounts.failed(name, error)
+            self._dues.set(name, self.clock + PUT_OFF)
+            self._off.add(name)
+            return True
+        self._keep(state)
+        self._off.discard(name)
+        changes += found
+        return True
+
+    def _trim(self) -> None:
+        """Forget activations that every account has been through."""
+        if not self._behind and not self._off:
+            self.timeline.trim(self.timeline.epoch)
 
     def _turn(self, activation: Activation) -> None:
         self.timeline.add(activation)

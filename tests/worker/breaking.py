@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from stream.transports.rows import Rows
+from stream.transports.rows import MemoryRows, Rows
 
 from .telling import event
 
@@ -43,3 +43,15 @@ def misdate(rows: Rows, account: str, profile: str = "quick") -> bytes:
     row["places"][profile][2] = 10**15
     rows.write({key: json.dumps(row).encode()}, None)
     return whole
+
+
+class Unreadable(MemoryRows):
+    """Rows that raise when an account is read."""
+
+    error: BaseException | None = None
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row, or what it raises."""
+        if self.error is not None and key == b"broken.com":
+            raise self.error
+        return super().get(key)

@@ -18,7 +18,7 @@ from stream.transports.records import Append
 from stream.transports.rocks import RocksRows
 from stream.transports.rows import MemoryRows, RowsClosed, RowsDamaged
 
-from .breaking import boom, breakable, damage, misdate
+from .breaking import Unreadable, boom, breakable, damage, misdate
 from .conftest import Install
 from .desk import START, Desk, document
 from .telling import append, event, facts, funding, latest, profile, send, until
@@ -246,18 +246,6 @@ def test_rows_that_were_closed_are_no_fault_of_an_account(tmp_path: Path, caplog
     with pytest.raises(RowsClosed):
         shard.flush(desk.now)
     assert "no score of" not in caplog.text
-
-
-class Unreadable(MemoryRows):
-    """Rows that raise when an account is read."""
-
-    error: BaseException | None = None
-
-    def get(self, key: bytes) -> bytes | None:
-        """The row, or what it raises."""
-        if self.error is not None and key == b"broken.com":
-            raise self.error
-        return super().get(key)
 
 
 @pytest.mark.parametrize("error", [RowsDamaged("x"), LogError("x"), LogClosed("x"), KeyboardInterrupt(), SystemExit(1)])

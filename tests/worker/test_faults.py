@@ -21,8 +21,9 @@ from stream.app import create_app
 from stream.scoring.state import StateTooNew
 from stream.settings import load_settings
 from stream.transports.records import Append
+from stream.transports.rows import RowsDamaged
 
-from .breaking import damage
+from .breaking import Unreadable, damage
 from .conftest import Install
 from .desk import Desk, document
 from .processes import Installation
@@ -251,19 +252,24 @@ def test_a_stop_while_it_starts_is_clean(install: Install) -> None:
     assert "Traceback" not in installation.output.read_text()
 
 
-async def test_a_beat_that_fails_rests_and_intake_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_beat_that_fails_rests_and_intake_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fault of ours between batches neither ends the worker nor is tried ten times a second."""
     desk = Desk(document(profile()))
-    desk.tell(funding("a", "acme.com", desk.now))
-    damage(desk.stored, "acme.com", epoch=0)  # it waits to be rescored
+    desk.tell(funding("a", "broken.com", desk.now))
+    damage(desk.stored, "broken.com", epoch=0)  # it waits to be rescored
     app = create_app(load_settings({}, broker=f"sqlite:///{tmp_path / 'x.db'}", partitions=1), [])
     app.worker.owned = {0}
-    app.worker.store.rows(0).write(dict(desk.stored.items()), None)
+    rows = Unreadable()
+    rows.write(dict(desk.stored.items()), None)
+    rows.error = RowsDamaged("the disk")
+    monkeypatch.setattr(app.worker.store, "rows", lambda _: rows)
     first = app.worker._take_up(0)
     for _ in range(5):
         await app.worker._beat(0)
     assert caplog.text.count("partition 0: rescoring or publishing failed; tried again in a minute") == 1
-    assert "KeyError" in caplog.text
+    assert "the disk" in caplog.text
     assert app.worker._take_up(0) is not first, "taken up anew from what is stored"
     app.worker._resting[0] -= REST
     await app.worker._beat(0)

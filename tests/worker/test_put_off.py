@@ -1,0 +1,176 @@
+"""An account that cannot be taken through what time or a profile does to it is put off, and the others are not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stream.agents.shard import Shard
+from stream.scoring.partition import PUT_OFF
+from stream.scoring.state import StateTooNew
+from stream.transports.errors import LogError
+from stream.transports.records import Record
+from stream.transports.rows import RowsClosed, RowsDamaged
+from stream.wire import encode_mark
+
+from .breaking import Unreadable, boom, breakable, damage
+from .desk import Desk, document
+from .telling import facts, funding, profile
+
+FADING = profile(funding="{linear: 4s}")
+"""40 points that are gone after 4 s: warm, then cold."""
+
+
+def version(number: int, warm: int) -> str:
+    """40 points are warm, or not."""
+    return profile(number).replace("enter: 25", f"enter: {warm}")
+
+
+TOLD = "broken.com cannot be taken through what time and new profiles do to it"
+
+
+def a_desk(text: str = FADING) -> tuple[Desk, bytes]:
+    """Three warm accounts of which one cannot be read; its row as it was."""
+    desk = Desk(document(text))
+    desk.tell(*(funding("1", name, desk.now) for name in ("broken.com", "a.com", "z.com")))
+    whole = damage(desk.stored, "broken.com")
+    desk.restart()
+    desk.out.clear()
+    return desk, whole
+
+
+def cooled(desk: Desk) -> list[str]:
+    """Accounts of the changes since this was last asked."""
+    found = [one["subject"] for one in desk.documents("tier-changes")]
+    desk.out = [one for one in desk.out if one.topic != desk.settings.topic("tier-changes")]
+    return found
+
+
+def on_for(desk: Desk, milliseconds: int) -> list[str]:
+    """Who changed its tier while time passed, beat by beat."""
+    for _ in range(milliseconds // 500):
+        desk.now += 500
+        desk.beat()
+    return cooled(desk)
+
+
+def test_the_others_cool_in_time_and_it_is_tried_every_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """No tick is parked for it. Once it can be read again it cools as of when it would have."""
+    desk, whole = a_desk()
+    assert on_for(desk, 5_000) == ["a.com", "z.com"]
+    assert desk.shard.partition.put_off == 1
+    desk.tell(funding("2", "late.com", desk.now))
+    assert cooled(desk) == ["late.com"]
+    assert on_for(desk, 5_000) == ["late.com"], "who comes due later does not wait either"
+    assert on_for(desk, 2 * PUT_OFF) == []
+    desk.stored.write({b"broken.com": whole}, None)
+    desk.now += PUT_OFF
+    desk.beat()
+    (change,) = desk.documents("tier-changes")
+    assert (change["subject"], change["time"][:19]) == ("broken.com", "2026-09-21T14:13:21")
+    assert desk.shard.partition.put_off == 0
+    assert desk.documents("rejected") == []
+    assert caplog.text.count(TOLD) == 1
+    assert "KeyError" in caplog.text
+
+
+def test_a_signal_of_it_catches_it_up_as_soon_as_it_can_be_read() -> None:
+    """Its minute does not hold up what comes in: its next signal tells what time did to it, and then counts."""
+    desk, whole = a_desk()
+    on_for(desk, 5_000)
+    desk.stored.write({b"broken.com": whole}, None)
+    desk.tell(facts("f", "broken.com", desk.now, name="Broken"))
+    assert cooled(desk) == ["broken.com"]
+    assert desk.shard.partition.put_off == 0
+    assert on_for(desk, PUT_OFF) == []
+
+
+def test_after_a_new_version_the_others_are_rescored_and_the_version_before_is_kept_for_it() -> None:
+    """It goes through all that it has missed when it can, another version that came meanwhile included."""
+    desk, whole = a_desk(version(1, 40))
+    desk.activate(document(version(2, 45)))
+    desk.beat()
+    assert cooled(desk) == ["a.com", "z.com"]
+    assert (desk.shard.partition.behind, desk.shard.partition.put_off) == (0, 1)
+    desk.activate(document(version(3, 30)))
+    desk.beat()
+    assert cooled(desk) == ["a.com", "z.com"]
+    desk.restart()
+    desk.beat()
+    assert cooled(desk) == []
+    desk.stored.write({b"broken.com": whole}, None)
+    desk.now += PUT_OFF
+    desk.beat()
+    told = desk.documents("tier-changes")
+    assert [(one["subject"], one["data"]["profile_version"]) for one in told] == [("broken.com", 2), ("broken.com", 3)]
+    assert not desk.shard.partition.timeline.activations, "nobody needs them any more"
+
+
+def test_it_is_put_off_while_history_comes_in() -> None:
+    """An import opens and closes over it: what came due of the others belongs to the import."""
+    desk, whole = a_desk()
+    desk.now += 5_000
+    desk.mark("import_opened")
+    assert cooled(desk) == ["a.com", "z.com"]
+    desk.tell(funding("2", "past.com", desk.now - 3_600_000))
+    desk.mark("import_closed")
+    assert cooled(desk) == ["past.com", "past.com"]
+    desk.stored.write({b"broken.com": whole}, None)
+    desk.now += PUT_OFF
+    desk.beat()
+    assert cooled(desk) == ["broken.com"]
+    assert desk.documents("rejected") == []
+
+
+def test_one_that_was_changed_in_the_same_batch_has_the_tick_wait(caplog: pytest.LogCaptureFixture) -> None:
+    """What is stored of it is behind what it is, so nothing of the tick is kept: it comes again in a minute."""
+    desk = Desk(document(FADING))
+    desk.tell(funding("1", "a.com", desk.now), funding("1", "broken.com", desk.now))
+    desk.out.clear()
+    desk.restart()
+    account = desk.shard.table.account("broken.com")
+    assert account is not None
+    desk.shard.table.put(account.state)
+    with pytest.raises(KeyError, match="x"):
+        desk.shard.table.failed("broken.com", KeyError("x"))
+    assert TOLD not in caplog.text
+
+
+ERRORS = [StateTooNew("x"), RowsDamaged("x"), RowsClosed("x"), LogError("x"), KeyboardInterrupt()]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_what_is_no_fault_of_one_account_is_passed_on(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    """Errors of the rows or the log as a whole, and an end that is asked for, put nobody off."""
+    desk, _ = a_desk(version(1, 40))
+    desk.activate(document(version(2, 45)))
+    rows = Unreadable()
+    rows.write(dict(desk.stored.items()), None)
+    shard = Shard(0, rows, desk.settings, desk.metrics)
+    rows.error = error
+    with pytest.raises(type(error)):
+        shard.rescore(10, desk.now)
+    assert TOLD not in caplog.text
+
+
+def test_a_core_that_raises_half_way_leaves_nothing_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A new version that the core cannot score an account by: it is as it was stored, and all others are rescored."""
+    desk = Desk(document(version(1, 40)))
+    desk.tell(*(funding("1", name, desk.now) for name in ("broken.com", "a.com", "z.com")))
+    desk.tell(boom("b", "broken.com", desk.now))
+    desk.out.clear()
+    before = desk.stored[b"broken.com"]
+    desk.activate(breakable(document(version(2, 45))))
+    desk.beat()
+    assert cooled(desk) == ["a.com", "z.com"]
+    assert desk.stored[b"broken.com"] == before
+    assert "TypeError" in caplog.text
+    desk.activate(document(version(3, 45)))
+    desk.now += PUT_OFF
+    desk.beat()
+    assert cooled(desk) == [], "the version between cannot be left out: its changes would be missing"
+    assert desk.shard.partition.put_off == 1
+    tick = encode_mark("tick", {}, source="t", time=desk.now, id_="t")
+    work = desk.shard.process([Record("signals", 0, len(desk.log), desk.now, None, tick)], desk.now)
+    assert json.loads(next(v for k, v in work.stored.items() if b"clock" in k))["clock"] == desk.now
