@@ -12,9 +12,10 @@ import pytest
 from stream.agents.intake import Intake
 from stream.identity import Aliases
 from stream.transports.records import Record
+from stream.transports.rows import RowsDamaged
 from stream.wire import encode_mark
 
-from .breaking import boom, breakable, damage
+from .breaking import Unreadable, boom, breakable
 from .desk import Desk, document
 from .telling import DAY, event, facts, funding, profile
 from .test_rejected import SCHEMA
@@ -73,15 +74,18 @@ def test_intake_parks_what_makes_it_raise(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_tick_that_fails_does_not_flood_and_a_mark_nobody_knows_is_rejected() -> None:
     """A tick that the core cannot process is parked once a minute; marks of a newer release or forger are rejected."""
     desk = Desk(document(profile(funding="{half_life: 2s}")), scores_drift=1_000)
-    desk.tell(funding("one", "acme.com", desk.now))
+    desk.tell(funding("one", "broken.com", desk.now))
     desk.now += 3_000
-    whole = damage(desk.stored, "acme.com")
+    rows = Unreadable()
+    rows.write(dict(desk.stored.items()), None)
+    desk.stored = rows
     desk.restart()
+    rows.error = RowsDamaged("the disk")
     for _ in range(50):
         desk.beat()
         desk.now += 100
     assert [one["reason"] for one in desk.documents("rejected")] == ["unexpected"]
-    desk.stored.write({b"acme.com": whole}, None)
+    rows.error = None
     desk.now += 60_000
     desk.beat()
     assert [one["data"]["to_tier"] for one in desk.documents("tier-changes")] == ["warm", "cold"]
