@@ -1,4 +1,4 @@
-"""Accounts at which the core raises, for a fault of ours: each costs itself alone, and is told of once by its name."""
+"""Accounts at which the core raises, for a fault of ours: each costs itself alone, and the log tells of it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,42 @@ log = logging.getLogger("tierline")
 OF_ALL = (StateTooNew, RowsClosed, RowsDamaged, LogError)
 """Errors that are no fault of the one account at which they were met."""
 
+NOT_PUBLISHED = (
+    "partition %d: no score of %s can be published; it is tried again every minute, and the others are published. This"
+    " is a fault of Tierline, please report it"
+)
+
 NOT_CAUGHT_UP = (
     "partition %d: %s cannot be taken through what time and new profiles do to it; it is tried again every minute,"
     " and the others go on. This is a fault of Tierline, please report it"
 )
 
 
-class Faults:
-    """The accounts of one partition that could not be caught up."""
+NAMED = 20
+"""Accounts that are told of by name: a fault that befalls all of a partition must not fill the log."""
 
-    def __init__(self, number: int) -> None:
+AND_MORE = "partition %d: this befalls more accounts, which are not named"
+
+
+class Faults:
+    """Accounts of one partition that something cannot be done with."""
+
+    def __init__(self, number: int, text: str) -> None:
+        """``text``: what is told of each, with the partition and the account to be put in."""
         self._number = number
+        self._text = text
         self._told: set[str] = set()
+        self.next_try: dict[str, int] = {}
+        """Account → a moment, where who works with them does not know it otherwise."""
 
     def tell(self, account: str, error: Exception) -> None:
-        """Have it in the log, once. Raises the error where it is no fault of the account."""
+        """Have it in the log, once, unless many are. Raises the error where it is no fault of the account."""
         if isinstance(error, OF_ALL):
             raise error
-        if account not in self._told:
-            self._told.add(account)
-            log.error(NOT_CAUGHT_UP, self._number, account, exc_info=error)
+        if account in self._told or len(self._told) > NAMED:
+            return
+        self._told.add(account)
+        if len(self._told) > NAMED:
+            log.error(AND_MORE, self._number)
+        else:
+            log.error(self._text, self._number, account, exc_info=error)

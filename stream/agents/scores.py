@@ -8,12 +8,10 @@ meanwhile are published once. What is owed is kept with the state, so no crash f
 from __future__ import annotations
 
 import heapq
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from schemas.topics import ACCOUNT_SCORES
-from stream.agents.faults import OF_ALL
 from stream.agents.table import Account, AccountTable
 from stream.scoring.partition import Partition
 from stream.scoring.publish import standing_until
@@ -21,10 +19,9 @@ from stream.transports.records import Append
 from stream.wire import encode_scored
 
 if TYPE_CHECKING:
+    from stream.agents.faults import Faults
     from stream.agents.memory import ShardMemory
     from stream.settings import Settings
-
-log = logging.getLogger("tierline")
 
 PER_FLUSH = 100
 """Scores published in one go at most, so that a flood of them does not hold up signals."""
@@ -47,20 +44,15 @@ KEPT = 50_000
 FAULT_PAUSE = 60_000
 """Milliseconds before an account is tried again of which the core could make no score."""
 
-FAILED = (
-    "partition %d: no score of %s can be published; it is tried again every minute, and the others are published. This"
-    " is a fault of Tierline, please report it"
-)
-
 
 class Scores:
     """The publishing of one partition's scores."""
 
     def __init__(
         self, number: int, table: AccountTable, partition: Partition, settings: Settings, memory: ShardMemory,
-        failed: dict[str, int],
+        faults: Faults,
     ) -> None:  # fmt: skip
-        """``failed``: accounts of which the core could make no score → the wall-clock moment of the next try."""
+        """``faults``: of which accounts the core could make no score; what is taken up anew is not tried the sooner."""
         self._number = number
         self._table = table
         self._partition = partition
@@ -68,7 +60,9 @@ class Scores:
         self._source: str = settings.source
         self._every: int = settings.scores_every
         self._drift: float = settings.scores_drift
-        self._failed = failed
+        self._faults = faults
+        self._failed = faults.next_try
+        """Account → the wall-clock moment of the next try."""
         self._waiting: dict[str, int]
         """Account → the wall-clock moment from which it may be published."""
         self._turns: list[tuple[int, str]]
@@ -80,7 +74,7 @@ class Scores:
         self._kept = KEPT
         self._drifts = memory.drifts
         """When the score of each account will have drifted."""
-        for name, turn in failed.items():
+        for name, turn in self._failed.items():
             if name in table:
                 self._drifts.set(name, turn)
         self._at_once: dict[str, int] = {}
@@ -139,11 +133,8 @@ class Scores:
         for name, as_of in chosen.items():
             try:
                 record = self._record(name, as_of, now)
-            except OF_ALL:
-                raise
-            except Exception:  # whatever it is, it must not keep the others from being published
-                if name not in self._failed:
-                    log.exception(FAILED, self._number, name)
+            except Exception as error:  # noqa: BLE001  whatever it is, it must not keep the others from being published
+                self._faults.tell(name, error)
                 self._put_off(name, now)
                 continue
             self._failed.pop(name, None)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
-from stream.agents.faults import Faults
+from stream.agents.faults import NOT_CAUGHT_UP, NOT_PUBLISHED, Faults
 from stream.agents.fitting import last_straw
 from stream.agents.memory import Counted, read_shard
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
@@ -63,9 +63,7 @@ class Shard:
         self._no_tick_before = 0
         self._closed_at = 0
         """When something was last to be written (ms)."""
-        self._failed: dict[str, int] = {}
-        """As ``Scores`` has it: what is taken up anew is not tried the sooner for that."""
-        self._faults = Faults(number)
+        self._unpublished, self._not_caught_up = Faults(number, NOT_PUBLISHED), Faults(number, NOT_CAUGHT_UP)
         self._load()
 
     def process(self, records: Sequence[Record], now: int, *, waiting: int = 0) -> Work:
@@ -161,12 +159,12 @@ class Shard:
         self._counted.clear()
         memory = read_shard(self._stored, self.number)
         self._version = self._stored.version
-        self.table = AccountTable(self._stored, memory.names, memory.timeline, self._faults)
+        self.table = AccountTable(self._stored, memory.names, memory.timeline, self._not_caught_up)
         self.partition = Partition(self._engine, self.table, memory.timeline)
         self.partition.clock, self.partition.outside = memory.clock, memory.outside
         self.partition.importing = memory.importing
         self.partition.restore(memory.dues, memory.behind)
-        self.scores = Scores(self.number, self.table, self.partition, self._settings, memory, self._failed)
+        self.scores = Scores(self.number, self.table, self.partition, self._settings, memory, self._unpublished)
         self._counted.load(memory)
         self._moved = memory.moved
         self.applied = memory.applied if memory.log == self._incarnation else 0

@@ -123,6 +123,23 @@ def test_it_is_put_off_while_history_comes_in() -> None:
     assert desk.documents("rejected") == []
 
 
+def test_a_fault_of_very_many_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The first are named, then it is said that there are more; each is tried again all the same."""
+    desk = Desk(document(FADING))
+    names = [f"company-{number}.com" for number in range(50)]
+    desk.tell(*(funding("1", name, desk.now) for name in names))
+    rows = {name: damage(desk.stored, name) for name in names}
+    desk.restart()
+    desk.out.clear()
+    assert on_for(desk, PUT_OFF + 5_000) == []
+    assert caplog.text.count("cannot be taken through") == 20
+    assert caplog.text.count("no score of") == 20
+    assert caplog.text.count("partition 0: this befalls more accounts") == 2, "and no score of them either"
+    assert desk.shard.partition.put_off == 50
+    desk.stored.write({name.encode(): row for name, row in rows.items()}, None)
+    assert sorted(on_for(desk, PUT_OFF)) == sorted(names)
+
+
 def test_one_that_was_changed_in_the_same_batch_has_the_tick_wait(caplog: pytest.LogCaptureFixture) -> None:
     """What is stored of it is behind what it is, so nothing of the tick is kept: it comes again in a minute."""
     desk = Desk(document(FADING))
