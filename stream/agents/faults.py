@@ -23,7 +23,6 @@ NOT_CAUGHT_UP = (
     " and the others go on. This is a fault of Tierline, please report it"
 )
 
-
 NAMED = 20
 """Accounts that are told of by name: a fault that befalls all of a partition must not fill the log."""
 
@@ -39,7 +38,7 @@ class Faults:
         self._text = text
         self._told: set[str] = set()
         self.next_try: dict[str, int] = {}
-        """Account → a moment, where who works with them does not know it otherwise."""
+        """Account → the moment (ms) of the next try, for who keeps it nowhere else."""
 
     def tell(self, account: str, error: Exception) -> None:
         """Have it in the log, once, unless many are. Raises the error where it is no fault of the account."""
