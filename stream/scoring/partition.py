@@ -90,8 +90,6 @@ class Partition:
         state, effects = self.engine.apply(self.accounts.get(signal.account), signal, time, self.timeline)
         if state is not None:
             self._keep(state)
-            if self._off:
-                self._off.discard(signal.account)
         return effects
 
     def tick(self, time: int) -> list[TierChange]:
@@ -159,11 +157,8 @@ class Partition:
 
     def _pass(self, time: int) -> list[TierChange]:
         changes: list[TierChange] = []
-        some_off = bool(self._off)
         while (due := self.next_due) is not None and due <= time:
             self._catch_up(self._dues.pop(), time, changes)
-        if some_off:  # by now it may be that nobody is
-            self._trim()
         changes.sort(key=lambda change: (change.effective_at, change.account))
         return changes
 
@@ -186,7 +181,6 @@ class Partition:
             self._off.add(name)
             return True
         self._keep(state)
-        self._off.discard(name)
         changes += found
         return True
 
@@ -206,9 +200,12 @@ class Partition:
     def _keep(self, state: AccountState) -> None:
         self.accounts.put(state)
         due = state.due
-        if due != state.scheduled:  # with most signals it stays
+        if due != state.scheduled or self._off:  # with most signals it stays; one put off has another in the agenda
             self._dues.set(state.account, due)
             state.scheduled = due
+        if self._off:
+            self._off.discard(state.account)
+            self._trim()
 
     def _at(self, time: int) -> int:
         self.clock = max(self.clock, time)

@@ -86,6 +86,17 @@ def test_a_signal_of_it_catches_it_up_as_soon_as_it_can_be_read() -> None:
     assert on_for(desk, PUT_OFF) == []
 
 
+def test_healed_by_a_signal_it_cools_in_time_and_no_version_is_kept_for_it() -> None:
+    """The moment of its next try is not taken for the one at which it is due."""
+    desk, whole = a_desk()
+    desk.activate(document(FADING.replace("version: 1", "version: 2")))
+    desk.beat()
+    desk.stored.write({b"broken.com": whole}, None)
+    desk.tell(facts("f", "broken.com", desk.now, name="Broken"))
+    assert not desk.shard.partition.timeline.activations, "nobody needs them any more"
+    assert on_for(desk, 5_000) == ["a.com", "broken.com", "z.com"]
+
+
 def test_after_a_new_version_the_others_are_rescored_and_the_version_before_is_kept_for_it() -> None:
     """It goes through all that it has missed when it can, another version that came meanwhile included."""
     desk, whole = a_desk(version(1, 40))
