@@ -26,7 +26,14 @@ NOT_CAUGHT_UP = (
 NAMED = 20
 """Accounts that are told of by name: a fault that befalls all of a partition must not fill the log."""
 
+TICK_PAUSE = 60_000
+"""Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
+
 AND_MORE = "partition %d: this befalls more accounts, which are not named"
+
+
+class HalfDone(Exception):
+    """What was done so far is of no use: it is to be done again, without the accounts that failed."""
 
 
 class Faults:
@@ -39,6 +46,8 @@ class Faults:
         self._told: set[str] = set()
         self.next_try: dict[str, int] = {}
         """Account → the moment (ms) of the next try, for who keeps it nowhere else."""
+        self.left_out: set[str] = set()
+        """Those not to be tried while a batch is done again: they had changed in it before they failed."""
 
     def tell(self, account: str, error: Exception) -> None:
         """Have it in the log, once, unless many are. Raises the error where it is no fault of the account."""

@@ -11,7 +11,7 @@ from stream.metrics import Metrics
 from stream.rejecting import rejected_document
 from stream.scoring.values import Signal
 from stream.transports.records import Record
-from stream.wire import Refusal
+from stream.wire import Incoming, Mark, Refusal, decode, read_mark
 
 WINDOW = 1_000
 ENOUGH = 100
@@ -34,6 +34,14 @@ def rejection(refusal: Refusal, record: Record, now: int) -> bytes:
             rejected_at=now,
         )
     )
+
+
+def read_record(record: Record) -> Mark | Incoming | Refusal:
+    """What a record says, whatever was said before it."""
+    try:
+        return read_mark(record.value) or decode(record.value, record.headers)
+    except Exception:  # of that one record, as where it is applied  # noqa: BLE001
+        return unexpected()
 
 
 class RefusalWatch:

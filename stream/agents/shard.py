@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
-from stream.agents.faults import NOT_CAUGHT_UP, NOT_PUBLISHED, Faults
+from stream.agents.faults import NOT_CAUGHT_UP, NOT_PUBLISHED, TICK_PAUSE, Faults, HalfDone
 from stream.agents.fitting import last_straw
 from stream.agents.memory import Counted, read_shard
-from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
+from stream.agents.refusals import RefusalWatch, read_record, rejection, sender_of, unexpected
 from stream.agents.scores import Scores
 from stream.agents.table import AccountTable
 from stream.agents.whole import Whole
@@ -29,12 +29,9 @@ from stream.scoring.values import Signal, TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
 from stream.transports.rows import Rows
-from stream.wire import Incoming, Mark, Refusal, decode, encode_change, forwarded, read_mark
+from stream.wire import Incoming, Mark, Refusal, encode_change, forwarded
 
 log = logging.getLogger("tierline")
-
-TICK_PAUSE = 60_000
-"""Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
 
 
 class Shard:
@@ -73,7 +70,7 @@ class Shard:
         """
         records = self._fresh(records)
         # each by itself, and all before the first is applied: what is done again at once is done in half the time
-        found = [_read(record) for record in records]
+        found = [read_record(record) for record in records]
         poisoned: dict[int, Refusal] = {}
         self.scores.press(waiting)
         while True:
@@ -84,11 +81,12 @@ class Shard:
                     continue
                 try:
                     self._record(record, told, now, work)
+                except HalfDone:
+                    break
                 except Exception:  # whatever it is, it must neither stop the others nor be lost  # noqa: BLE001
                     poisoned[record.offset] = unexpected()
                     if isinstance(told, Mark) and told.kind == "tick":
                         self._no_tick_before = now + TICK_PAUSE
-                    self._load()  # StateTooNew, if that was it, comes again here and stops the worker
                     break
             else:
                 if records:
@@ -98,7 +96,7 @@ class Shard:
                 if straw is None:
                     return work
                 poisoned[straw[0].offset] = straw[1]
-                self._load()
+            self._load()  # StateTooNew, if that was it, comes again here and stops the worker
 
     def flush(
         self, now: int, *, leaving: bool = False, unless_since: int | None = None, waiting: int | None = None
@@ -121,7 +119,11 @@ class Shard:
         if not self.partition.behind:
             return None
         work = Work()
-        self._emit(self.partition.rescore(budget), self.partition.importing, None, now, work)
+        try:
+            self._emit(self.partition.rescore(budget), self.partition.importing, None, now, work)
+        except HalfDone:
+            self._load()
+            return self.rescore(budget, now)
         for account in self.table.dirty.values():  # what is published of it is of the version before
             self.scores.touch(account, now, changed=False)
         return self._closed(work, now)
@@ -160,10 +162,9 @@ class Shard:
         memory = read_shard(self._stored, self.number)
         self._version = self._stored.version
         self.table = AccountTable(self._stored, memory.names, memory.timeline, self._not_caught_up)
-        self.partition = Partition(self._engine, self.table, memory.timeline)
-        self.partition.clock, self.partition.outside = memory.clock, memory.outside
-        self.partition.importing = memory.importing
-        self.partition.restore(memory.dues, memory.behind)
+        partition = self.partition = Partition(self._engine, self.table, memory.timeline)
+        partition.clock, partition.outside, partition.importing = memory.clock, memory.outside, memory.importing
+        partition.restore(memory.dues, memory.behind, self._not_caught_up.left_out)
         self.scores = Scores(self.number, self.table, self.partition, self._settings, memory, self._unpublished)
         self._counted.load(memory)
         self._moved = memory.moved
@@ -251,12 +252,20 @@ class Shard:
         appended: int | None, now: int, work: Work,
     ) -> None:  # fmt: skip
         for change in changes:
-            value = encode_change(change, source=self._settings.source, importing=importing, detected_at=now)
+            try:
+                value = encode_change(change, source=self._settings.source, importing=importing, detected_at=now)
+            except Exception as error:  # whatever it is, the others do not wait for it
+                if appended is not None:
+                    raise  # the record that brought it about is parked
+                self.table.failed(change.account, error)
+                continue
             work.appends.append(Append(self._changes, self.number, change.account.encode(), value))
             work.changes.append((change, importing, appended))
             account = self.table.dirty.get(change.account)
             if account is not None:
                 self.scores.touch(account, now, changed=not importing)
+        if self.table.half_done:
+            raise HalfDone
 
     def _refuse(self, refusal: Refusal, record: Record, now: int, work: Work) -> None:
         self._watch.refused(refusal)
@@ -279,6 +288,7 @@ class Shard:
     def _closed(self, work: Work, now: int) -> Work:
         """Add the published scores and the changed states, in the order in which they are to be written."""
         self._closed_at = now
+        self._not_caught_up.left_out.clear()
         scored = self.scores.publish(now)
         work.scores = len(scored)
         work.appends += scored
@@ -288,11 +298,3 @@ class Shard:
             work.appends.append(Append(self._state, self.number, key, value))
             work.stored[key] = value
         return work
-
-
-def _read(record: Record) -> Mark | Incoming | Refusal:
-    """What a record says, whatever was said before it."""
-    try:
-        return read_mark(record.value) or decode(record.value, record.headers)
-    except Exception:  # of that one record, as where it is applied  # noqa: BLE001
-        return unexpected()

@@ -59,6 +59,8 @@ class AccountTable:
         self._live: OrderedDict[str, Account] = OrderedDict()
         self.dirty: dict[str, Account] = {}
         """Accounts changed since the last ``writes``."""
+        self.half_done = False
+        """One of these has failed: they are not as they should be, and all is to be done again, without it."""
 
     def get(self, account: str) -> AccountState | None:
         """The live state of an account."""
@@ -90,11 +92,12 @@ class AccountTable:
         self.dirty[state.account] = found
 
     def failed(self, account: str, error: Exception) -> None:
-        """An account could not be caught up: it is as it is stored. Raises the error where there is more to it."""
-        if account in self.dirty:  # what is stored is behind what it was
-            raise error
+        """An account could not be caught up: it is as it is stored. Raises the error where it is of all."""
         self._faults.tell(account, error)
         self._live.pop(account, None)
+        if account in self.dirty:  # what is stored is behind what it was
+            self._faults.left_out.add(account)
+            self.half_done = True
 
     def names(self) -> Names:
         """Every account of the partition."""

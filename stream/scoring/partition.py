@@ -7,7 +7,7 @@ smaller than its predecessor counts as its predecessor; an import has an order o
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from stream.scoring.agenda import Agenda
@@ -83,6 +83,7 @@ class Partition:
         """Numbers of accounts that wait to be rescored, the first by name last."""
         self._off: set[str] = set()
         """Accounts that could not be caught up. Each is due again, and with that tried again."""
+        self._left_out: Collection[str] = ()
 
     def signal(self, signal: Signal, time: int) -> Effects:
         """A signal with its record time."""
@@ -150,8 +151,12 @@ class Partition:
         """Emit everything due up to ``until``, also while importing (the end of a replay)."""
         return [*self.rescore(), *self._pass(self._at(until))]
 
-    def restore(self, dues: Agenda, behind: Iterable[str]) -> None:
-        """After recovery: take in when every stored account is due, and those that wait to be rescored."""
+    def restore(self, dues: Agenda, behind: Iterable[str], left_out: Collection[str] = ()) -> None:
+        """After recovery: take in when every stored account is due, and those that wait to be rescored.
+
+        ``left_out``: for as long as they are in it, accounts that are put off untried.
+        """
+        self._left_out = left_out
         self._dues = dues
         self._wait(behind)
 
@@ -167,6 +172,9 @@ class Partition:
 
         Whether there was something to do. One at which the core raises is put off: the others do not wait for it.
         """
+        if name in self._left_out:
+            self._put_off(name)
+            return True
         found: list[TierChange] = []
         try:
             state = self.accounts.get(name)
@@ -177,12 +185,15 @@ class Partition:
             self.engine.catch_up(state, state.clock if until is None else until, self.timeline, found)
         except Exception as error:  # noqa: BLE001  whatever it is, `failed` decides
             self.accounts.failed(name, error)
-            self._dues.set(name, self.clock + PUT_OFF)
-            self._off.add(name)
+            self._put_off(name)
             return True
         self._keep(state)
         changes += found
         return True
+
+    def _put_off(self, name: str) -> None:
+        self._dues.set(name, self.clock + PUT_OFF)
+        self._off.add(name)
 
     def _trim(self) -> None:
         """Forget activations that every account has been through."""

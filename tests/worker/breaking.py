@@ -45,6 +45,27 @@ def misdate(rows: Rows, account: str, profile: str = "quick") -> bytes:
     return whole
 
 
+def smear(rows: Rows, account: str) -> bytes:
+    """Have what a criterion last gave be text. Returns the row as it was.
+
+    Its signals count as long as they do not move its tier. The core raises when time alone does.
+    """
+    key = account.encode()
+    whole = rows[key]
+    row = json.loads(whole)
+    row["places"]["quick"][5] = {"funding": "x"}
+    rows.write({key: json.dumps(row).encode()}, None)
+    return whole
+
+
+def unborn(rows: Rows, account: str) -> bytes:
+    """Have an account have begun before all numbers: no change of it can be written. Returns its row as it was."""
+    key = account.encode()
+    whole = rows[key]
+    rows.write({key: json.dumps(json.loads(whole) | {"born": -100}).encode()}, None)
+    return whole
+
+
 class Unreadable(MemoryRows):
     """Rows that raise when an account is read."""
 

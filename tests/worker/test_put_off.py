@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,11 @@ from stream.scoring.partition import PUT_OFF
 from stream.scoring.state import StateTooNew
 from stream.transports.errors import LogError
 from stream.transports.records import Record
-from stream.transports.rows import RowsClosed, RowsDamaged
-from stream.wire import encode_mark
+from stream.transports.rows import MemoryRows, Rows, RowsClosed, RowsDamaged
+from stream.wire import MarkKind, encode_mark
 
-from .breaking import Unreadable, boom, breakable, damage
-from .desk import Desk, document
+from .breaking import Unreadable, boom, breakable, damage, smear, unborn
+from .desk import START, Desk, document
 from .telling import facts, funding, profile
 
 FADING = profile(funding="{linear: 4s}")
@@ -30,11 +32,11 @@ def version(number: int, warm: int) -> str:
 TOLD = "broken.com cannot be taken through what time and new profiles do to it"
 
 
-def a_desk(text: str = FADING) -> tuple[Desk, bytes]:
-    """Three warm accounts of which one cannot be read; its row as it was."""
+def a_desk(text: str = FADING, breaking: Callable[[Rows, str], bytes] = damage) -> tuple[Desk, bytes]:
+    """Three warm accounts of which one is broken, by default so that it cannot be read; its row as it was."""
     desk = Desk(document(text))
     desk.tell(*(funding("1", name, desk.now) for name in ("broken.com", "a.com", "z.com")))
-    whole = damage(desk.stored, "broken.com")
+    whole = breaking(desk.stored, "broken.com")
     desk.restart()
     desk.out.clear()
     return desk, whole
@@ -113,8 +115,8 @@ def test_after_a_new_version_the_others_are_rescored_and_the_version_before_is_k
     desk.stored.write({b"broken.com": whole}, None)
     desk.now += PUT_OFF
     desk.beat()
-    told = desk.documents("tier-changes")
-    assert [(one["subject"], one["data"]["profile_version"]) for one in told] == [("broken.com", 2), ("broken.com", 3)]
+    found = desk.documents("tier-changes")
+    assert [(one["subject"], one["data"]["profile_version"]) for one in found] == [("broken.com", 2), ("broken.com", 3)]
     assert not desk.shard.partition.timeline.activations, "nobody needs them any more"
 
 
@@ -151,18 +153,95 @@ def test_a_fault_of_very_many_does_not_fill_the_log(caplog: pytest.LogCaptureFix
     assert sorted(on_for(desk, PUT_OFF)) == sorted(names)
 
 
-def test_one_that_was_changed_in_the_same_batch_has_the_tick_wait(caplog: pytest.LogCaptureFixture) -> None:
-    """What is stored of it is behind what it is, so nothing of the tick is kept: it comes again in a minute."""
+def told(event: dict[str, Any]) -> tuple[bytes, bytes]:
+    """A signal as key and value."""
+    return event["subject"].encode(), json.dumps(event).encode()
+
+
+def mark(desk: Desk, kind: MarkKind) -> tuple[None, bytes]:
+    """A mark as key and value."""
+    return None, encode_mark(kind, {}, source="t", time=desk.now, id_="m")
+
+
+def test_one_that_changed_in_the_same_batch_costs_only_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """The batch is applied again, and it is not tried: its signal counts, the others cool, a minute later it is."""
+    desk, _ = a_desk(breaking=smear)
+    late = facts("f", "broken.com", desk.now, name="Broken")
+    desk.log.append(Record("signals", 0, len(desk.log), desk.now, *told(late)))
+    desk.now += 5_000
+    desk.log.append(Record("signals", 0, len(desk.log), desk.now, *mark(desk, "tick")))
+    desk.done(desk.shard.process(desk.log[-2:], desk.now))
+    assert cooled(desk) == ["a.com", "z.com"]
+    assert json.loads(desk.stored[b"broken.com"])["facts"]["name"][0] == "Broken"
+    assert desk.shard.partition.put_off == 1
+    assert on_for(desk, PUT_OFF) == []
+    assert caplog.text.count(TOLD) == 1
+    row = json.loads(desk.stored[b"broken.com"])
+    row["places"]["quick"][5] = {"funding": 40.0}
+    desk.stored.write({b"broken.com": json.dumps(row).encode()}, None)
+    assert on_for(desk, PUT_OFF) == ["broken.com"]
+    assert desk.documents("rejected") == []
+
+
+def test_an_import_ends_over_one_that_history_of_came_with_its_end() -> None:
+    """The end of an import is not parked for it: nothing would cool in its partition any more."""
+    desk, _ = a_desk(breaking=smear)
+    desk.mark("import_opened")
+    desk.now += 5_000
+    desk.put(told(facts("f", "broken.com", START - 1, name="Broken")), mark(desk, "import_closed"))
+    assert not desk.shard.partition.importing
+    assert cooled(desk) == ["a.com", "z.com"]
+    assert desk.documents("rejected") == []
+
+
+class Scanned(MemoryRows):
+    """Rows that know how often all were read."""
+
+    scans = 0
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """All of them."""
+        self.scans += 1
+        return super().items()
+
+
+def test_a_batch_in_which_very_many_fail_is_applied_again_once() -> None:
+    """All that fail with one mark are left out together: each time, all of the partition is read anew."""
     desk = Desk(document(FADING))
-    desk.tell(funding("1", "a.com", desk.now), funding("1", "broken.com", desk.now))
-    desk.out.clear()
+    names = [f"company-{number}.com" for number in range(50)]
+    desk.tell(*(funding("1", name, desk.now) for name in [*names, "whole.com"]))
+    for name in names:
+        smear(desk.stored, name)
+    rows = Scanned()
+    rows.write(dict(desk.stored.items()), None)
+    desk.stored = rows
     desk.restart()
-    account = desk.shard.table.account("broken.com")
-    assert account is not None
-    desk.shard.table.put(account.state)
-    with pytest.raises(KeyError, match="x"):
-        desk.shard.table.failed("broken.com", KeyError("x"))
-    assert TOLD not in caplog.text
+    desk.mark("import_opened")
+    desk.out.clear()
+    rows.scans = 0
+    desk.now += 5_000
+    desk.put(*(told(facts("f", name, START - 1, name="x")) for name in names), mark(desk, "import_closed"))
+    assert cooled(desk) == ["whole.com"]
+    assert desk.shard.partition.put_off == 50
+    assert rows.scans == 1
+
+
+def test_a_change_that_cannot_be_written_is_not_lost_and_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """By time or by a new version: the account is as it was before it, and is tried again."""
+    desk, whole = a_desk(version(1, 40), breaking=unborn)
+    desk.activate(document(version(2, 45)))
+    desk.beat()
+    assert cooled(desk) == ["a.com", "z.com"]
+    assert (desk.shard.partition.behind, desk.shard.partition.put_off) == (0, 1)
+    assert caplog.text.count(TOLD) == 1
+    desk.stored.write({b"broken.com": whole}, None)
+    assert on_for(desk, PUT_OFF) == ["broken.com"]
+
+    desk, whole = a_desk(breaking=unborn)
+    assert on_for(desk, 5_000) == ["a.com", "z.com"]
+    desk.stored.write({b"broken.com": whole}, None)
+    assert on_for(desk, PUT_OFF) == ["broken.com"]
+    assert desk.documents("rejected") == []
 
 
 ERRORS = [StateTooNew("x"), RowsDamaged("x"), RowsClosed("x"), LogError("x"), KeyboardInterrupt()]
