@@ -43,7 +43,7 @@ def a_desk(text: str = FADING, breaking: Callable[[Rows, str], bytes] = damage) 
 
 
 def cooled(desk: Desk) -> list[str]:
-    """Accounts of the changes since this was last asked."""
+    """Accounts of the tier changes since this was last asked."""
     found = [one["subject"] for one in desk.documents("tier-changes")]
     desk.out = [one for one in desk.out if one.topic != desk.settings.topic("tier-changes")]
     return found
@@ -242,6 +242,15 @@ def test_a_change_that_cannot_be_written_is_not_lost_and_holds_up_no_other(caplo
     desk.stored.write({b"broken.com": whole}, None)
     assert on_for(desk, PUT_OFF) == ["broken.com"]
     assert desk.documents("rejected") == []
+
+
+def test_a_signal_that_brings_about_such_a_change_is_parked() -> None:
+    """It is the record that cannot be processed: nothing of it is taken, and what comes with it counts."""
+    desk, _ = a_desk(breaking=unborn)
+    desk.tell(*(facts("f", name, desk.now, employees=500) for name in ("broken.com", "a.com")))
+    assert cooled(desk) == ["a.com"]
+    assert [one["reason"] for one in desk.documents("rejected")] == ["unexpected"]
+    assert "employees" not in json.loads(desk.stored[b"broken.com"])["facts"]
 
 
 ERRORS = [StateTooNew("x"), RowsDamaged("x"), RowsClosed("x"), LogError("x"), KeyboardInterrupt()]
