@@ -23,11 +23,11 @@ NOT_CAUGHT_UP = (
     " and the others go on. This is a fault of Tierline, please report it"
 )
 
-NAMED = 20
-"""Accounts that are told of by name: a fault that befalls all of a partition must not fill the log."""
-
 TICK_PAUSE = 60_000
 """Milliseconds without ticks after one that could not be processed, so that it does not fill ``rejected``."""
+
+NAMED = 20
+"""Accounts that are told of by name: a fault that befalls all of a partition must not fill the log."""
 
 AND_MORE = "partition %d: this befalls more accounts, which are not named"
 
