@@ -7,7 +7,8 @@ late, twice, under a wrong key, with the company's name in another form. It coun
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 Record = tuple[int, bytes | None, bytes]
 """(record time in epoch milliseconds, key, value)"""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = date(1970, 1, 1)
+_OF_DAY: Final = [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in range(60)]
 _NEVER_LATE: Final = ("account_update", "account_alias", "opportunity_outcome")
 
 
@@ -54,7 +56,16 @@ class Told:
 
 def moment(time: int) -> str:
     """A time in epoch milliseconds as RFC 3339 in UTC."""
-    return (_EPOCH + timedelta(milliseconds=time)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    day, rest = divmod(time, DAY)
+    minute, rest = divmod(rest, 60_000)
+    second, part = divmod(rest, 1_000)
+    return f"{_date(day)}T{_OF_DAY[minute]}:{second:02d}.{part:03d}Z"
+
+
+@cache
+def _date(day: int) -> str:
+    """The date of a day since the epoch; kept, as a market has some hundred days and two moments a record."""
+    return (_EPOCH + timedelta(days=day)).isoformat()
 
 
 def envelope(
@@ -102,7 +113,8 @@ class Mailbag:
         value = envelope(feed, told.id, kind, subject, time=time, recorded=recorded, data=data)
         kept = self.drop(recorded, key, value)
         if kept:
-            self._faults.update(filter(None, (odd, crooked, "late" if late else None)))
+            for fault in filter(None, (odd, crooked, "late" if late else None)):
+                self._faults[fault] += 1
         if rng.random() < rates.REPEAT:
             again = recorded + int(rng.random() * rates.REPEAT_DAYS * DAY)
             self._faults["repeat"] += self.drop(again, key, value)
