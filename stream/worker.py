@@ -8,16 +8,13 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from stream.app import create_app
-from stream.delivery.app import create_alerts
-from stream.delivery.loading import labels_of
-from stream.delivery.state import StateTooNew as AlertsTooNew
 from stream.metrics import Metrics
 from stream.profiles import LoadedProfile
 from stream.runtime import App
@@ -58,7 +55,7 @@ def serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
         found = [Part(app, worker.prepare, worker.publish_rest, lambda: _well(worker.health), _nothing)]
         if settings.routes is not None and settings.embedded:
             quiet = settings.model_copy(update={"web_port": 0})
-            found.append(_alerting(quiet, settings.routes, metrics, labels_of(profiles)))
+            found.append(_alerting(quiet, settings.routes, metrics, profiles))
         elif settings.routes is not None:
             log.info("alerts on Kafka are an app of their own: run `tierline alerts run`")
         return found
@@ -68,11 +65,15 @@ def serve(settings: Settings, profiles: Sequence[LoadedProfile]) -> None:
 
 def serve_alerts(settings: Settings, routes: Path, profiles: Sequence[LoadedProfile]) -> None:
     """Run alerting alone until SIGTERM or SIGINT. Raises LogError or RoutesErrors where it cannot start."""
-    run_parts(settings, lambda: [_alerting(settings, routes, Metrics(), labels_of(profiles))])
+    run_parts(settings, lambda: [_alerting(settings, routes, Metrics(), profiles)])
 
 
-def _alerting(settings: Settings, routes: Path, metrics: Metrics, labels: Mapping[str, str]) -> Part:
-    app, worker = create_alerts(settings, routes, metrics, labels)
+def _alerting(settings: Settings, routes: Path, metrics: Metrics, profiles: Sequence[LoadedProfile]) -> Part:
+    # a fifth of what a worker imports, for nothing where nobody is alerted
+    from stream.delivery.app import create_alerts
+    from stream.delivery.loading import labels_of
+
+    app, worker = create_alerts(settings, routes, metrics, labels_of(profiles))
     return Part(app, worker.prepare, worker.settle_rest, lambda: _well(worker.health), worker.close)
 
 
@@ -148,6 +149,8 @@ async def _part(part: Part) -> None:
 
 
 def _tell_crash(settings: Settings, reasons: Sequence[BaseException | None]) -> None:
+    from stream.delivery.state import StateTooNew as AlertsTooNew
+
     for reason in reasons:
         if isinstance(reason, StateTooNew | AlertsTooNew):
             raise LogTooNew(f"{settings.where}: {reason}.")

@@ -12,7 +12,7 @@ from stream.agents.activation import activation, in_force
 from stream.agents.memory import read_format
 from stream.agents.table import partition_key
 from stream.identity import Aliases
-from stream.migrating import check_whole
+from stream.migrating.whole import check_whole
 from stream.profiles import LoadedProfile
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings

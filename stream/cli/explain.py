@@ -122,7 +122,10 @@ def _document(found: Account) -> dict[str, Any]:
             name: {
                 **standing,
                 "changes": found.changes.get(name, []),
-                "curve": [{"time": format_time(at), "score": score} for at, score in found.curves.get(name, [])],
+                "curve": [
+                    {"time": format_time(at), "score": None if score is None else round(score, 6) + 0.0}
+                    for at, score in found.curves.get(name, [])
+                ],
             }
             for name, standing in found.score["profiles"].items()
         },

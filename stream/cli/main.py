@@ -5,6 +5,7 @@ Exit codes: 0 all went well; 1 something was found or went wrong, and was said; 
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -63,6 +64,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the ``tierline`` command: errors that are for people end it with one message, not a traceback."""
+    gc.set_threshold(50_000, 20)  # what is imported stays: to look through it again and again is an eighth of a start
     from stream.cli.errors import told
     from stream.compiled import behind
 

@@ -13,7 +13,7 @@ from schemas.topics import SIGNALS
 from stream.cli.options import broker_option, exits, json_option
 from stream.cli.progress import EVERY
 from stream.cli.tables import cell, clean, console, many, print_json, table
-from stream.migrating import Moved, migrate
+from stream.migrating.procedure import Moved, migrate
 from stream.settings import Settings, load_settings
 
 

@@ -11,6 +11,7 @@ import click
 import orjson
 
 from schemas.times import parse_time
+from stream.cli.options import exits
 from stream.profiles import load_profiles
 from stream.rejecting import rejected_document
 from stream.replay import RejectedLine, Replay
@@ -47,6 +48,7 @@ def limits_of(settings: Settings) -> Limits:
     "--until", callback=_moment, metavar="TIME", help="Let time pass until then (default: the last record time)."
 )
 @click.option("--scores", is_flag=True, help="At the end print every account as on account-scores.")
+@exits("read to the end, whatever was rejected", "a profile cannot be used, or the file cannot be read")
 def command(profiles: Path, signals: Path, until: int | None, *, scores: bool) -> None:
     """Run profiles over a file of signals in file order, as an import, and print the tier changes as JSON lines.
 

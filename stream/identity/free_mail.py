@@ -16,8 +16,13 @@ MAJORS = frozenset({
 # Providers with a mailbox domain in many countries: theirs under every public suffix, known to a list or not.
 EVERYWHERE = frozenset({"gmail", "googlemail", "hotmail", "outlook", "yahoo", "ymail"})
 
+# Names that the lists have for mailboxes of long ago, or by mistake: they are somebody's own.
+COMPANIES = frozenset({
+    "37.com", "alibaba.com", "c4.com", "cox.com", "go.com", "n2.com", "test.com", "test.de",
+})  # fmt: skip
+
 
 @cache
 def free_mail_domains() -> frozenset[str]:
-    """Every listed domain, in lower case: free mailboxes, and throw-away ones."""
-    return frozenset(whitelist) | frozenset(blocklist) | MAJORS
+    """Every listed domain, in lower case: free mailboxes, and throw-away ones; no company's own."""
+    return (frozenset(whitelist) | frozenset(blocklist) | MAJORS) - COMPANIES

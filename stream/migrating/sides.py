@@ -7,16 +7,14 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Protocol
 
 from schemas.topics import SIGNALS, TOPICS
+from stream.migrating.whole import MIGRATE
 from stream.settings import Settings
 from stream.topology import connect_kafka, group_of, partitions_of
-from stream.transports.errors import LogError, WorkerRunning
+from stream.transports.errors import WorkerRunning
 from stream.transports.kafka_log import KafkaLog
 from stream.transports.lock import WorkerLock
 from stream.transports.log import EmbeddedLog
 from stream.transports.seam import Hold, Log
-
-MIGRATE = "migrate"
-"""What the target calls it: see `Log.hold` and `Log.holder`."""
 
 APPS = ("", "alerts")
 """What runs on a log: workers, and alerting; so are their locks on a file called, and their groups on Kafka end."""
@@ -178,17 +176,6 @@ class KafkaSide:
         from stream.migrating.kafka_side import kept
 
         return kept(self.log, self.settings)
-
-
-def check_whole(log: Log) -> None:
-    """Raises LogError where a migration into that log has not come to its end."""
-    found = log.holder(MIGRATE)
-    if found is not None:
-        state = "is under way" if found.alive else "was interrupted"
-        raise LogError(
-            f"{log.name}: a migration into this log {state} ({found}): it is not whole yet. Run `tierline migrate`"
-            " again with the same words, and it goes on where it stopped."
-        )
 
 
 def missing(side: Side, names: Iterable[str]) -> list[str]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Finding = tuple["Path", str, str]
 
+ASKED = {*NUMBERS, "between", "eq", "in", "ne", "not_in"}
+"""Operators that can contradict one another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -63,7 +66,7 @@ def cannot_match(line: dict[str, Any]) -> Iterator[Finding]:
     """(place in the line, why, what to do) for what can never hold in a criterion, exclusion or requirement."""
     if "when" in line:
         yield from _facts(line["when"])
-        yield from _contradictions(line["when"], ("when",))
+        yield from _contradictions(line["when"], ("when",), _fact_kinds())
         return
     kinds = _kinds(line["signal"])
     if line.get("where"):
@@ -72,7 +75,7 @@ def cannot_match(line: dict[str, Any]) -> Iterator[Finding]:
                 yield from _impossible(path, member, kinds[member], operator, operand)
             else:
                 yield from _misspelt(path, member, kinds, f"{line['signal']} has no {member}")
-        yield from _contradictions(line["where"], ("where",))
+        yield from _contradictions(line["where"], ("where",), kinds)
     multiply = line.get("multiply")
     if multiply in kinds and kinds[multiply].name != "number":
         yield ("multiply",), f"{multiply} is not a number, so every signal gives 0", "multiply by a number"
@@ -122,10 +125,24 @@ def _impossible(path: Path, member: str, kind: Kind, operator: str, operand: Any
 def _never_equal(path: Path, member: str, kind: Kind, values: list[Any]) -> Iterator[Finding]:
     if kind.name == "number" and not any(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
         yield path, f"{member} is a number, and is compared with none", "write the number without quotes"
+    elif kind.name == "number" and not any(_within(kind, value) for value in values):
+        yield path, f"{member} is never {values[0]}", f"write a number {_range(kind)}"
     elif kind.name != "number" and not any(isinstance(v, str) for v in values):
         yield path, f"{member} is text, and is compared with none", "write the value in quotes"
     elif kind.words and not any(isinstance(v, str) and v.casefold() in kind.words for v in values):
         yield path, f"{member} is never {values[0]}", f"write one of {', '.join(kind.words)}"
+
+
+def _within(kind: Kind, value: Any) -> bool:
+    if isinstance(value, bool | str):
+        return False
+    return (kind.ge is None or value >= kind.ge) and (kind.le is None or value <= kind.le)
+
+
+def _range(kind: Kind) -> str:
+    if kind.le is None:
+        return f"of {kind.ge:g} or more"
+    return f"of {kind.le:g} or less" if kind.ge is None else f"between {kind.ge:g} and {kind.le:g}"
 
 
 def _out_of_bounds(path: Path, member: str, kind: Kind, operator: str, operand: Any) -> Iterator[Finding]:
@@ -136,17 +153,35 @@ def _out_of_bounds(path: Path, member: str, kind: Kind, operator: str, operand: 
         yield path, f"{member} is always between {kind.ge:g} and {kind.le:g}", "write a number in there"
 
 
-def _contradictions(condition: Any, path: Path) -> Iterator[Finding]:
-    """Members whose numeric bounds, all of which must hold, leave no number."""
-    bounds: dict[str, list[tuple[str, Any]]] = {}
-    for _, member, operator, operand in _conjoined(condition):
-        bounds.setdefault(member, []).append((operator, operand))
-    for member, rules in bounds.items():
-        low = max((_low(o, v) for o, v in rules), default=(float("-inf"), False))
-        high = min((_high(o, v) for o, v in rules), default=(float("inf"), True))
+def _contradictions(condition: Any, path: Path, kinds: dict[str, Kind]) -> Iterator[Finding]:
+    """Members of which more is asked at once than any value can be."""
+    asked: dict[str, list[tuple[str, Any]]] = {}
+    for member, operator, operand in _conjoined(condition):
+        asked.setdefault(member, []).append((operator, operand))
+    for member, rules in asked.items():
+        low = max(_low(o, v) for o, v in rules)
+        high = min(_high(o, v) for o, v in rules)
         # (number, whether the bound itself is out) below; (number, whether it is in) above
         if low[0] > high[0] or (low[0] == high[0] and (low[1] or not high[1])):
             yield (*path, member), f"no number is all that is asked of {member}", "widen the bounds, or use any"
+        elif member in kinds and kinds[member].name != "list" and _left(rules, low[0], high[0]) == set():
+            yield (*path, member), f"no value is all that is asked of {member}", "take a part of it away, or use any"
+
+
+def _left(rules: list[tuple[str, Any]], low: float, high: float) -> set[Any] | None:
+    """The values that are asked for and not ruled out; None where any other would do, too."""
+    wanted = [_values(operand) for operator, operand in rules if operator in {"eq", "in"}]
+    if not wanted:
+        return None
+    out = set[Any]().union(*(_values(operand) for operator, operand in rules if operator in {"ne", "not_in"}))
+    left = set.intersection(*wanted) - out
+    return {value for value in left if not isinstance(value, int | float) or low <= value <= high}
+
+
+def _values(operand: Any) -> set[Any]:
+    """As they are compared: text without case."""
+    values = operand if isinstance(operand, list) else [operand]
+    return {value.casefold() if isinstance(value, str) else value for value in values}
 
 
 def _low(operator: str, operand: Any) -> tuple[float, bool]:
@@ -161,15 +196,27 @@ def _high(operator: str, operand: Any) -> tuple[float, bool]:
     return (float(operand[1]), True) if operator == "between" else (float("inf"), True)
 
 
-def _conjoined(condition: dict[str, Any]) -> Iterator[tuple[Path, str, str, Any]]:
+def _conjoined(condition: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """(member, operator, operand) of all that must hold together."""
     for member, operand in condition.items():
         if member == "all":
             for part in operand:
                 yield from _conjoined(part)
-        elif member not in {"any", "not"}:
+        elif member == "not":
+            yield from _denied(operand)
+        elif member != "any":
             for operator, value in operand.items():
-                if operator in NUMBERS or operator == "between":
-                    yield (), member, operator, value
+                if operator in ASKED:
+                    yield member, operator, value
+
+
+def _denied(condition: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """What a `not` rules out, where it is about one value or some of one member."""
+    for member, operand in condition.items():
+        if len(condition) == 1 and member not in {"all", "any", "not"} and len(operand) == 1:
+            for operator, value in operand.items():
+                if operator in {"eq", "in"}:
+                    yield member, "not_in", value
 
 
 def _a(kind: str) -> str:

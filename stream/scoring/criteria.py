@@ -183,15 +183,16 @@ def _cap(cap: Any) -> float | None:
 
 
 def _most(rule: SignalRule) -> float | None:
+    """What ``Criterion.most`` says; of one that only takes points without a bound, 0: it gives nothing."""
     if rule.surge is not None:
         return rule.points
-    if rule.cap is not None:
-        return None if rule.cap == inf else rule.cap
-    if rule.multiply is not None:
-        return None
-    if rule.points_by is not None:
-        return max((0.0, *rule.points_by[1].values()))
-    return rule.points
+    best = rule.points if rule.points_by is None else max((0.0, *rule.points_by[1].values()))
+    if rule.multiply is None:
+        if rule.cap is None:
+            return best
+        if best <= 0:  # what is summed only takes: a cap below zero bounds it, and one above is never come to
+            return min(rule.cap, 0.0)
+    return rule.cap if rule.cap is not None and 0 <= rule.cap < inf else None
 
 
 def _label(value: Any) -> str:

@@ -21,6 +21,9 @@ UNSEEN = 5e-7
 NEGLIGIBLE = 0.005
 """What is missing of a criterion below this is no gap worth telling: a signal of a minute ago has hardly faded."""
 
+AGES = 1 << 48
+"""Milliseconds after which whatever fades has faded."""
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -68,7 +71,16 @@ def _why(book: Book | None, points: float, now: int) -> Why:
         return "no signal"
     if book.rule.surge is not None:
         return "not met"
-    return "below the cap" if book.rule.cap is not None and points > TOLERANCE else "faded"
+    if book.rule.cap is not None and points > TOLERANCE:
+        return "below the cap"
+    return "faded" if _has_faded(book, now) else "not met"
+
+
+def _has_faded(book: Book, now: int) -> bool:
+    """Whether its signals give less than they did, and not what is of less worth from the start."""
+    strongest = book.strongest(now) if book.rule.cap is None else None
+    age = AGES if strongest is None else now - strongest[0]
+    return book.rule.decay.share(age) < 1.0
 
 
 def _evidence(state: AccountState, place: Place, number: int, now: int) -> list[str]:

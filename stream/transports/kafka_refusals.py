@@ -12,7 +12,6 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuth
 from mode import Service
 
 from stream.transports.consumer import BatchingConsumer
-from stream.transports.kafka_errors import not_allowed
 
 if typing.TYPE_CHECKING:
     from stream.transports.kafka_transport import KafkaTransport
@@ -54,5 +53,7 @@ class RefusedConsumer(BatchingConsumer):
 
     def _refused(self, error: KafkaError) -> None:
         """Without a traceback: it is for people."""
+        from stream.transports.kafka_errors import not_allowed  # and with it kafka-python, which a file does without
+
         transport = cast("KafkaTransport", self.transport)
         self.app._crash(not_allowed(error, f"kafka://{','.join(transport.connection.servers)}"))

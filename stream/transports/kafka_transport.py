@@ -20,7 +20,6 @@ from stream.transports.batching import Batch, BatchingConductor, BatchLimits, St
 from stream.transports.errors import LogUnavailable, LogUnreachable, UnknownTopic
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_consumer import ANSWER_BYTES, FETCH_BYTES, FETCH_WAIT_MS, KafkaConsumer
-from stream.transports.kafka_headers_async import tolerate
 from stream.transports.kafka_positions import Member
 from stream.transports.kafka_producer import KafkaProducer
 from stream.transports.kafka_sending import REQUEST_TIMEOUT_MS, InDoubt, Producer
@@ -130,6 +129,8 @@ class KafkaTransport(base.Transport):
 
     def new_consumer(self) -> AIOKafkaConsumer:
         """A consumer that is a member of the group, not started."""
+        from stream.transports.kafka_headers_async import tolerate  # and with it kafka-python: see kafka_refusals.py
+
         session = int(self.session_seconds * 1000)
         tolerate()
         return AIOKafkaConsumer(

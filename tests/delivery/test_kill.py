@@ -23,7 +23,7 @@ from .looking import said, wait_for
 from .sink import Sink
 
 ON_KAFKA = True
-KILLS = int(os.environ.get("KILLS", "15"))
+KILLS = int(os.environ.get("KILLS", "10"))
 ACCOUNTS = [f"company-{number}.com" for number in range(200)]
 ROUTES = """
 defaults: {ceiling: 1000, give_up_after: 1h}

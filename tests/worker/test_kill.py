@@ -11,7 +11,7 @@ import pytest
 from .conftest import Install
 from .load import PROFILE, Sender, counted_once, decayed
 
-KILLS = int(os.environ.get("KILLS", "50"))
+KILLS = int(os.environ.get("KILLS", "30"))
 
 
 @pytest.mark.slow

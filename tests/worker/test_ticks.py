@@ -49,7 +49,7 @@ def test_a_decay_is_told_within_a_second_and_those_missed_after_a_restart_with_t
 
     # down while the next ones come due: a hot one that would pass two lines
     send(installation, facts("size", "missed.com", employees=500), funding("missed", "missed.com"))
-    until(lambda: [one["to_tier"] for one in changes(installation, "missed.com")] == ["hot"], 10)
+    until(lambda: changes(installation, "missed.com"), 10)
     installation.kill()
     time.sleep(1.2)  # its first line is passed now, its second one not yet
     started = now()
