@@ -42,7 +42,8 @@ class ShardMemory:
     """Accounts that have not been through all activations of profiles."""
     pending: list[str] = field(default_factory=list)
     drifts: Agenda = field(init=False)
-    tiers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tiers: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Accounts by profile and tier."""
     sizes: int = 0
     moved: dict[str, str] = field(default_factory=dict)
     """Accounts of this partition that are other names by now, and for what."""
@@ -59,6 +60,7 @@ def read_shard(stored: Rows, number: int) -> ShardMemory:
         meta = read_format(raw)
         memory.clock, memory.importing, memory.outside = meta["clock"], meta["importing"], meta["outside"]
         memory.applied, memory.log = meta.get("applied", 0), meta.get("log", "")
+    names, tiers, epoch = memory.names, memory.tiers, memory.timeline.epoch
     for key, value in stored.items():
         if key.startswith(ALIAS):
             memory.moved[key[len(ALIAS) :].partition(b"\x00")[0].decode()] = value.decode()
@@ -68,16 +70,21 @@ def read_shard(stored: Rows, number: int) -> ShardMemory:
         if not is_account(key):
             continue
         header = read_format(value)
-        name = header["account"]
-        memory.names.add(name)
-        dues = [place[6] for place in header["places"].values() if place[6] is not None]
-        memory.dues.set(name, min(dues, default=None))
-        memory.drifts.set(name, header.get("drift"))
-        if header["epoch"] < memory.timeline.epoch:
+        name: str = header["account"]
+        at = names.add(name)
+        due: int | None = None
+        for profile, place in header["places"].items():
+            moment: int | None = place[6]
+            if moment is not None and (due is None or moment < due):
+                due = moment
+            if place[1]:
+                tiers[profile, place[1]] = tiers.get((profile, place[1]), 0) + 1
+        memory.dues.put(at, due)
+        memory.drifts.put(at, header.get("drift"))
+        if header["epoch"] < epoch:
             memory.behind.append(name)
         if header.get("pending"):
             memory.pending.append(name)
-        memory.tiers.update((profile, place[1]) for profile, place in header["places"].items() if place[1])
     return memory
 
 

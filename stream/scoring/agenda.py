@@ -47,7 +47,10 @@ class Agenda:
 
     def set(self, name: str, moment: int | None) -> None:
         """The moment of an account is another; None: it has none."""
-        number = self._names.add(name)
+        self.put(self._names.add(name), moment)
+
+    def put(self, number: int, moment: int | None) -> None:
+        """The same, by the account's number among the names."""
         moments = self._moments
         missing = number + 1 - len(moments)
         if missing > 0:
@@ -64,7 +67,7 @@ class Agenda:
             return
         day = after // DAY
         if day <= self._opened:
-            heapq.heappush(self._added, (after, name, number))
+            heapq.heappush(self._added, (after, self._names[number], number))
             if len(self._added) > FEW + len(self._line) // 8:
                 self._file({*self._line, *[entry[2] for entry in self._added]})
         elif before // DAY != day:
