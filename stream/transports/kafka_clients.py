@@ -29,7 +29,7 @@ from schemas.topics import MOST_MESSAGE_BYTES
 from stream.transports.errors import LogClosed, LogInsecure, LogRefused, OtherTimes
 from stream.transports.kafka_connection import Connection
 from stream.transports.kafka_errors import explained
-from stream.transports.kafka_headers import tolerate
+from stream.transports.kafka_tolerant import tolerate
 from stream.transports.records import Append
 
 # its errors are raised and explained here, and its settings, passwords among them, are not to be logged at all

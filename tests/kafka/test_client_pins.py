@@ -147,7 +147,7 @@ def test_positions_pass_markers() -> None:
     """After a fetch the position is past markers and aborted records, also where nothing is handed over."""
     source = inspect.getsource(aiokafka.consumer.fetcher)
     assert "self.next_fetch_offset = next_batch.next_offset" in source
-    assert "MemoryRecords(" in inspect.getsource(Fetcher)  # the name that kafka_headers_async puts its own in for
+    assert "MemoryRecords(" in inspect.getsource(Fetcher)  # the name that kafka_tolerant_async puts its own in for
 
 
 def test_ends_are_last_stable_offsets() -> None:

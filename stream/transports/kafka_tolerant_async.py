@@ -1,4 +1,4 @@
-"""What `kafka_headers` is for kafka-python, for aiokafka, whose parser is compiled."""
+"""What `kafka_tolerant` is for kafka-python, for aiokafka, whose parser is compiled."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ import aiokafka.consumer.fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
-from stream.transports.kafka_headers import Spelt
+from stream.transports.kafka_tolerant import Spelt
 
 _LENGTH_AT, _OVERHEAD = 8, 12
 """Of a batch: where its length stands, and what comes before what that counts."""
+
+
+class _Emptied:
+    """In place of the record that an emptied marker has no more: not the end of what was taken back."""
+
+    key = b"\x00\x00\x00\x01"
+    """Version 0, type 1: what was committed."""
 
 
 class _Batch:
@@ -27,7 +34,8 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __next__(self) -> Any:
-        return next(self._batch)
+        """Asked for of markers alone."""
+        return next(self._batch, _Emptied)
 
     def __iter__(self) -> Iterator[Any]:
         try:
@@ -63,5 +71,5 @@ class _Records:
 
 
 def tolerate() -> None:
-    """From here on aiokafka reads header names that are not UTF-8. Calling it again does nothing."""
+    """From here on aiokafka gets past all that in this process. Calling it again does nothing."""
     aiokafka.consumer.fetcher.MemoryRecords = _Records
