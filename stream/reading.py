@@ -61,13 +61,25 @@ def changes_of(log: Log, settings: Settings, account: str) -> list[dict[str, Any
 
 
 def signals_of(log: Log, settings: Settings, account: str, aliases: Aliases) -> list[tuple[int, Signal]]:
-    """(record time, signal) of everything the log still has of an account, in the order of the log."""
-    found = []
-    for record in log.read_key(settings.topic("signals"), account.encode()):
-        incoming = decode(record.value, record.headers, aliases.resolve)
-        if isinstance(incoming, Incoming) and incoming.signal.account == account:
-            found.append((record.timestamp_ms if incoming.recorded is None else incoming.recorded, incoming.signal))
-    return found
+    """(record time, signal) of everything the log still has of an account, in the order of the log.
+
+    What was told of another name of it before that was known has the record time of the merger.
+    """
+    found: list[tuple[int, Signal]] = []
+    names = {account}
+    waiting = [(account, 0)]
+    while waiting:
+        name, since = waiting.pop()
+        for record in log.read_key(settings.topic("signals"), name.encode()):
+            mark = read_mark(record.value)
+            if mark is not None and mark.kind == "joined" and mark.data["old"] not in names:
+                names.add(mark.data["old"])
+                waiting.append((mark.data["old"], max(record.timestamp_ms, since)))
+            incoming = decode(record.value, record.headers, aliases.resolve) if mark is None else None
+            if isinstance(incoming, Incoming) and incoming.signal.account == account:
+                told = record.timestamp_ms if incoming.recorded is None else incoming.recorded
+                found.append((max(told, since), incoming.signal))
+    return sorted(found, key=lambda one: one[0]) if len(names) > 1 else found
 
 
 def nearest(text: str, documents: Iterable[dict[str, Any]], most: int = 3) -> list[tuple[str, str]]:

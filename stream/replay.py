@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stream.identity import Aliases, AliasLoop
+from stream.identity import Aliases, AliasRefused
 from stream.scoring.engine import Engine, Limits
 from stream.scoring.judge import refuse_future
 from stream.scoring.partition import Memory, Partition
 from stream.scoring.profile import compile_profile
 from stream.scoring.publish import standing
-from stream.scoring.values import Refused, TierChange
+from stream.scoring.values import Refused, Signal, TierChange
 from stream.wire import Incoming, Refusal, decode, scored_document
 
 
@@ -63,7 +63,7 @@ class Replay:
 
     def scores(self, source: str) -> Iterator[dict[str, Any]]:
         """Every account as on ``account-scores``, by name, as of the moment reached."""
-        for name in sorted(self.accounts.names()):
+        for name in sorted(self.accounts.states):
             state = self.accounts.states[name]
             as_of = self.partition.clock
             places = [standing(state, place, as_of) for place in state.places.values()]
@@ -71,19 +71,33 @@ class Replay:
 
     def _apply(self, incoming: Incoming) -> tuple[Refusal | None, list[TierChange]]:
         signal = incoming.signal
+        if signal.type == "retracted":
+            try:
+                self.aliases.refuse_taking_back(signal.data["signal_source"], signal.data["signal_id"])
+            except AliasRefused as error:
+                return Refusal(error.reason, error.message), []
         if signal.type == "account_alias":
             try:
                 refuse_future(self.partition.engine.limits, signal, self._clock)
-                self.aliases.add(signal.account, signal.data["canonical"])
-            except (AliasLoop, Refused) as error:
+                told = signal.time, signal.source, signal.id
+                news = self.aliases.add(signal.account, signal.data["canonical"], told)
+            except (AliasRefused, Refused) as error:
                 return Refusal(error.reason, str(error)), []
             self._count("alias")
-            return None, []
+            return None, self._rename(signal) if news else []
         effects = self.partition.signal(signal, self._clock)
         if effects.refused is not None:
             return Refusal(effects.refused.reason, effects.refused.message), effects.changes
         self._count(effects.outcome or "")
         return None, effects.changes
+
+    def _rename(self, alias: Signal) -> list[TierChange]:
+        if alias.account not in self.accounts.states:
+            return []
+        remains, changes = self.partition.end(alias, self._clock)
+        data = {"old": alias.account, "canonical": self.aliases.resolve(alias.account)}
+        followed = Signal(alias.account, alias.source, alias.id, alias.type, alias.time, data)
+        return changes + self.partition.join(followed, remains, self._clock)
 
     def _count(self, outcome: str) -> None:
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1

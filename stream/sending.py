@@ -12,8 +12,9 @@ import orjson
 
 from schemas.envelope import MOST_BYTES
 from schemas.times import format_time
-from stream.identity import Aliases, AliasLoop
+from stream.identity import Aliases, AliasLoop, AliasRefused, told_by
 from stream.importing import Import
+from stream.scoring.values import Signal
 from stream.settings import Settings
 from stream.topology import group_of
 from stream.transports.records import Append, partition_for
@@ -31,7 +32,8 @@ def known_aliases(log: Log, settings: Settings) -> Aliases:
     for record in log.scan_latest(settings.topic("aliases")):
         if record.key and record.value:
             try:
-                aliases.add(record.key.decode(), orjson.loads(record.value)["canonical"])
+                row = orjson.loads(record.value)
+                aliases.add(record.key.decode(), row["canonical"], told_by(row))
             except (ValueError, KeyError, TypeError):
                 continue  # the worker writes this topic; what it cannot have written stands for nothing
     topic = settings.topic("accounts")
@@ -47,9 +49,13 @@ def known_aliases(log: Log, settings: Settings) -> Aliases:
 def _take_in(aliases: Aliases, incoming: Incoming | Refusal) -> None:
     if isinstance(incoming, Incoming) and incoming.signal.type == "account_alias":
         try:
-            aliases.add(incoming.signal.account, incoming.signal.data["canonical"])
+            _add(aliases, incoming.signal)
         except AliasLoop:
             return  # the worker rejects it in its turn
+
+
+def _add(aliases: Aliases, signal: Signal) -> None:
+    aliases.add(signal.account, signal.data["canonical"], (signal.time, signal.source, signal.id))
 
 
 class Sender:
@@ -80,12 +86,14 @@ class Sender:
         signal = incoming.signal
         document = orjson.loads(raw)
         account = signal.account
-        if signal.type == "account_alias":
-            try:
-                self._aliases.add(account, signal.data["canonical"])
-            except AliasLoop as error:
-                return Refusal(error.reason, str(error), document)
-        else:
+        try:
+            if signal.type == "account_alias":
+                _add(self._aliases, signal)
+            elif signal.type == "retracted":
+                self._aliases.refuse_taking_back(signal.data["signal_source"], signal.data["signal_id"])
+        except AliasRefused as error:
+            return Refusal(error.reason, error.message, document)
+        if signal.type != "account_alias":
             account = self._aliases.resolve(account)
         document["subject"] = account
         if self._importing:

@@ -28,7 +28,7 @@ from stream.scoring.values import Contribution, Gap, Signal, Standing, TierChang
 ENGINE_VERSION = "1"
 """Replays are equal, byte for byte, within one engine version."""
 
-MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed", "alias"]
+MarkKind = Literal["tick", "profile_activated", "profile_retired", "import_opened", "import_closed", "alias", "joined"]
 
 DEEPEST_MARK = 2 * DEEPEST
 """The same of a mark, which has a whole profile in it."""
@@ -152,7 +152,7 @@ def change_document(change: TierChange, *, source: str, importing: bool, detecte
             "import": importing,
             "engine": ENGINE_VERSION,
             "from_tier": change.from_tier,
-            "to_tier": standing.tier,
+            "to_tier": change.to_tier,
             "direction": change.direction,
             "cause": change.cause,
             "score": _rounded(standing.score),

@@ -12,14 +12,15 @@ import orjson
 
 from schemas.topics import ACCOUNTS, ALIASES, REJECTED, SIGNALS
 from stream.agents.refusals import RefusalWatch, rejection, sender_of, unexpected
-from stream.identity import Aliases, AliasLoop
+from stream.agents.renaming import alias_mark
+from stream.identity import Aliases, AliasRefused
 from stream.metrics import Metrics
 from stream.rejecting import kept_key
 from stream.scoring.judge import Limits, refuse_future
 from stream.scoring.values import Refused, Signal
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
-from stream.wire import Incoming, Refusal, decode, encode_mark, forwarded
+from stream.wire import Incoming, Refusal, decode, forwarded
 
 
 @dataclass(slots=True)
@@ -66,6 +67,11 @@ class Intake:
         signal = incoming.signal
         if signal.type == "account_alias":
             return self._alias(signal, record, now, taken)
+        if signal.type == "retracted":
+            try:
+                self._aliases.refuse_taking_back(signal.data["signal_source"], signal.data["signal_id"])
+            except AliasRefused as error:
+                return Refusal(error.reason, error.message, sender_of(signal))
         account = self._aliases.resolve(signal.account)
         key = account.encode()
         partition = partition_for(key, self._settings.partitions)
@@ -77,7 +83,7 @@ class Intake:
         return None
 
     def _alias(self, signal: Signal, record: Record, now: int, taken: Taken) -> Refusal | None:
-        old, canonical = signal.account, signal.data["canonical"]
+        old, canonical, told = signal.account, signal.data["canonical"], (signal.time, signal.source, signal.id)
         if record.topic != self._settings.topic(ACCOUNTS):
             value = forwarded(record.value or b"", record.headers, None)
             if isinstance(value, Refusal):
@@ -86,16 +92,16 @@ class Intake:
             return None
         try:
             refuse_future(Limits(), signal, record.timestamp_ms)
-            news = self._aliases.add(old, canonical)
-        except (AliasLoop, Refused) as error:
+            news = self._aliases.add(old, canonical, told)
+        except (AliasRefused, Refused) as error:
             return Refusal(error.reason, str(error), sender_of(signal))
         self._watch.saw(signal.source, refused=False)
         if news:
-            row = {"old": old, "canonical": canonical}
+            row = {"canonical": canonical, "told": told}
             partition = partition_for(old.encode(), self._settings.partitions)
-            mark = encode_mark("alias", row, source=self._settings.source, time=now, id_=f"alias/{old}/{canonical}")
+            mark = alias_mark(signal, source=self._settings.source, now=now)
             taken.appends += [
-                Append(self._settings.topic(ALIASES), 0, old.encode(), orjson.dumps({"canonical": canonical})),
+                Append(self._settings.topic(ALIASES), 0, old.encode(), orjson.dumps(row)),
                 Append(self._settings.topic(SIGNALS), partition, None, mark),
             ]
         return None

@@ -155,14 +155,21 @@ class Counted:
                 self._tier(profile, tier, 1)
         account.tiers = tiers
 
+    def ended(self, account: Account) -> None:
+        """An account has ended: it is in no tier."""
+        for profile, tier in account.tiers:
+            if tier is not None:
+                self._tier(profile, tier, -1)
+        account.tiers = ()
+
     def stored(self, key: bytes, before: int | None, value: bytes | None) -> None:
         """A row was stored in place of another, which had so many bytes; the gauges are told with the work."""
         if key.startswith(b"\x00"):
             return
         self._grown += 0 if value is None else len(key) + len(value)
         self._grown -= 0 if before is None else len(key) + before
-        if before is None and value is not None and is_account(key):
-            self._new += 1
+        if (before is None) != (value is None) and is_account(key):
+            self._new += 1 if before is None else -1
 
     def work(self, work: Work, now: int) -> None:
         """Count a work that is durable."""
@@ -178,7 +185,7 @@ class Counted:
         metrics.scores.inc(work.scores)
         for change, importing, appended in work.changes:
             standing = change.standing
-            metrics.changes.labels(standing.profile, standing.tier, change.cause).inc()
+            metrics.changes.labels(standing.profile, change.to_tier or "none", change.cause).inc()
             if importing:
                 continue
             if appended is not None and change.cause != "decay":

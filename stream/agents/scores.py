@@ -94,6 +94,13 @@ class Scores:
             self._waiting[name] = turn = self._failed.get(name, 0 if self._leaving else turn)
             heapq.heappush(self._turns, (turn, name))
 
+    def ended(self, name: str) -> Append:
+        """An account has ended: nothing of it is published any more, and readers are told so."""
+        for known in (self._at_once, self._waiting, self._published, self._failed):
+            known.pop(name, None)
+        self._drifts.set(name, None)
+        return Append(self._topic, self._number, name.encode(), None)
+
     def press(self, waiting: int) -> None:
         """So many records wait to be worked through."""
         self._later = min(LATEST, LATER * waiting)

@@ -7,16 +7,17 @@ is then worked through again from the stored state, without it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from schemas.times import format_time
-from schemas.topics import ACCOUNT_STATE, ACCOUNTS, REJECTED, SIGNALS, TIER_CHANGES
+from schemas.topics import ACCOUNT_STATE, REJECTED, TIER_CHANGES
 from stream.agents.faults import NOT_CAUGHT_UP, NOT_PUBLISHED, TICK_PAUSE, Faults, HalfDone
 from stream.agents.fitting import last_straw
 from stream.agents.memory import Counted, read_shard
 from stream.agents.refusals import RefusalWatch, read_record, rejection, sender_of, unexpected
+from stream.agents.renaming import alias_of, forward, joined, resolved
 from stream.agents.scores import Scores
+from stream.agents.skipped import fresh
 from stream.agents.table import AccountTable
 from stream.agents.whole import Whole
 from stream.agents.work import Work
@@ -29,9 +30,7 @@ from stream.scoring.values import Signal, TierChange
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
 from stream.transports.rows import Rows
-from stream.wire import Incoming, Mark, Refusal, encode_change, forwarded
-
-log = logging.getLogger("tierline")
+from stream.wire import Incoming, Mark, Refusal, encode_change
 
 
 class Shard:
@@ -49,11 +48,9 @@ class Shard:
         # names of topics are put together: once, not for every signal
         self._changes, self._rejected = settings.topic(TIER_CHANGES), settings.topic(REJECTED)
         self._state = settings.topic(ACCOUNT_STATE)
-        self._metrics = metrics
         self._watch = watch or RefusalWatch(metrics)
-        self._engine = Engine(
-            Limits(horizon=settings.horizon, remembered=settings.remembered, whole=settings.remember == "all")
-        )
+        limits = Limits(horizon=settings.horizon, remembered=settings.remembered, whole=settings.remember == "all")
+        self._engine = Engine(limits)
         self._counted = Counted(metrics)
         self.tick_sent = False
         """Whether a tick is on its way through the log."""
@@ -61,6 +58,7 @@ class Shard:
         self._closed_at = 0
         """When something was last to be written (ms)."""
         self._unpublished, self._not_caught_up = Faults(number, NOT_PUBLISHED), Faults(number, NOT_CAUGHT_UP)
+        self.applied = 0
         self._load()
 
     def process(self, records: Sequence[Record], now: int, *, waiting: int = 0) -> Work:
@@ -68,7 +66,7 @@ class Shard:
 
         What was applied before is left out: its effects were made durable together with the state.
         """
-        records = self._fresh(records)
+        records = fresh(records, self.applied, self.number)
         # each by itself, and all before the first is applied: what is done again at once is done in half the time
         found = [read_record(record) for record in records]
         poisoned: dict[int, Refusal] = {}
@@ -171,15 +169,6 @@ class Shard:
         self.applied = memory.applied if memory.log == self._incarnation else 0
         self._whole = Whole(self.number, self._incarnation, memory.timeline)
 
-    def _fresh(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Those that the state has not seen: a position may have been set back, or lost."""
-        if not records or records[0].offset >= self.applied:
-            return records
-        fresh = [record for record in records if record.offset >= self.applied]
-        left, told = len(records) - len(fresh), "partition %d: %d records were applied before and are left out"
-        log.log(logging.WARNING if records[-1].offset < self.applied else logging.INFO, told, self.number, left)
-        return fresh
-
     def _record(self, record: Record, told: Mark | Incoming | Refusal, now: int, work: Work) -> None:
         if isinstance(told, Mark):
             self._mark(told, record, now, work)
@@ -187,7 +176,7 @@ class Shard:
         if isinstance(told, Refusal):
             self._refuse(told, record, now, work)
             return
-        incoming, signal = told, self._resolved(told.signal) if self._moved else told.signal
+        incoming, signal = told, resolved(told.signal, self._moved) if self._moved else told.signal
         key = signal.account.encode()
         if record.key != key or signal.type == "account_alias" or not self._ours(signal.account):
             self._forward(signal, record, now, work)
@@ -218,13 +207,6 @@ class Shard:
         """Whether an account belongs to this partition: a producer may have another idea of where a key goes."""
         return account in self.table or partition_for(account.encode(), self._settings.partitions) == self.number
 
-    def _resolved(self, signal: Signal) -> Signal:
-        """A signal of the account its name stands for, as this partition's log has told: its order decides."""
-        account = self._moved.get(signal.account)
-        if account is None or signal.type == "account_alias":  # an alias speaks of the old name itself
-            return signal
-        return Signal(account, signal.source, signal.id, signal.type, signal.time, signal.data)
-
     def _mark(self, mark: Mark, record: Record, now: int, work: Work) -> None:
         time, importing = record.timestamp_ms, self.partition.importing
         moment = self.partition.clock if importing else time
@@ -233,8 +215,9 @@ class Shard:
                 self.tick_sent = False
                 self._emit(self.partition.tick(time), importing, None, now, work)
             case "alias":
-                self._moved[mark.data["old"]] = mark.data["canonical"]
-                self._whole.alias(mark.data["old"], mark.data["canonical"])
+                self._rename(alias_of(mark.data, {}), record, now, work)
+            case "joined":
+                self._join(mark, record, now, work)
             case "profile_activated":
                 self.partition.activate(compile_profile(mark.data["profile"]), moment)
             case "profile_retired":
@@ -246,6 +229,27 @@ class Shard:
             case _:
                 told = f"{mark.kind!r} is no mark that this release knows; upgrade, or send tierline.signal.<type>"
                 self._refuse(Refusal("unknown_type", told), record, now, work)
+
+    def _rename(self, alias: Signal, record: Record, now: int, work: Work) -> None:
+        """A name stands for another account from here on: what is known of it goes there."""
+        old, canonical = alias.account, alias.data["canonical"]
+        if (account := self.table.account(old)) is not None:
+            remains, changes = self.partition.end(alias, record.timestamp_ms)
+            self._counted.ended(account)
+            self._emit(changes, self.partition.importing, record.timestamp_ms, now, work)
+            work.appends += [self.scores.ended(old), *joined(alias, remains, self._settings, now)]
+        self._moved[old] = canonical
+        self._whole.alias(old, canonical)
+
+    def _join(self, mark: Mark, record: Record, now: int, work: Work) -> None:
+        """What was known of another name of an account is the account's from here on."""
+        remains, alias, importing = mark.data["remains"], alias_of(mark.data, self._moved), self.partition.importing
+        if record.key != (name := alias.data["canonical"]).encode() or not self._ours(name):
+            work.appends += joined(alias, remains, self._settings, now)
+            return
+        changes = self.partition.join(alias, remains, record.timestamp_ms)
+        self._emit(changes, importing, record.timestamp_ms, now, work)
+        self.scores.touch(self.table.dirty[name], now, changed=bool(changes) and not importing)
 
     def _emit(
         self, changes: Sequence[TierChange], importing: bool,  # noqa: FBT001  (a value of the record, not a switch)
@@ -274,16 +278,12 @@ class Shard:
 
     def _forward(self, signal: Signal, record: Record, now: int, work: Work) -> None:
         """Not keyed by its canonical account, or not for this topic: append it where it belongs."""
-        key = signal.account.encode()
-        alias = signal.type == "account_alias"
-        partition = 0 if alias else partition_for(key, self._settings.partitions)
-        topic = self._settings.topic(ACCOUNTS if alias else SIGNALS)
-        value = forwarded(record.value or b"", record.headers, None if alias else signal.account)
-        if isinstance(value, Refusal):
-            self._refuse(value, record, now, work)
-            return
-        work.appends.append(Append(topic, partition, key, value))
-        work.forwards += 1
+        found = forward(signal, record, self._settings)
+        if isinstance(found, Refusal):
+            self._refuse(found, record, now, work)
+        else:
+            work.appends.append(found)
+            work.forwards += 1
 
     def _closed(self, work: Work, now: int) -> Work:
         """Add the published scores and the changed states, in the order in which they are to be written."""

@@ -1,16 +1,30 @@
-"""Signals that were passed over: somebody set the group's position forward, past what the state has seen."""
+"""The group's position is not where the state ends: signals come again, or were passed over."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from schemas.topics import SIGNALS
 from stream.settings import Settings
 from stream.topology import connect, group_of
 from stream.transports.errors import LogError
+from stream.transports.records import Record
 
 log = logging.getLogger("tierline")
+
+
+def fresh(records: Sequence[Record], applied: int, number: int) -> Sequence[Record]:
+    """Those that the state has not seen, which has all before ``applied``: a position may have been set back, or lost.
+
+    ``number``: of the partition that they are from.
+    """
+    if not records or records[0].offset >= applied:
+        return records
+    left = [record for record in records if record.offset >= applied]
+    told = "partition %d: %d records were applied before and are left out"
+    log.log(logging.WARNING if records[-1].offset < applied else logging.INFO, told, number, len(records) - len(left))
+    return left
 
 
 def tell_skipped(settings: Settings, applied: Mapping[int, int]) -> None:

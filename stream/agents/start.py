@@ -11,7 +11,7 @@ from schemas.topics import ACCOUNT_STATE, ALIASES, PROFILES
 from stream.agents.activation import activation, in_force
 from stream.agents.memory import read_format
 from stream.agents.table import partition_key
-from stream.identity import Aliases
+from stream.identity import Aliases, told_by
 from stream.migrating.whole import check_whole
 from stream.profiles import LoadedProfile
 from stream.scoring.state import StateTooNew
@@ -57,7 +57,8 @@ def learn_aliases(settings: Settings, aliases: Aliases) -> None:
         rows = [(r.key, r.value) for r in opened.scan_latest(settings.topic(ALIASES))]
     for key, value in rows:
         if key and value:
-            aliases.add(key.decode(), orjson.loads(value)["canonical"])
+            row = orjson.loads(value)
+            aliases.add(key.decode(), row["canonical"], told_by(row))
 
 
 def _check_format(opened: EmbeddedLog, settings: Settings) -> None:

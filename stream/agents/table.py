@@ -59,6 +59,8 @@ class AccountTable:
         self._live: OrderedDict[str, Account] = OrderedDict()
         self.dirty: dict[str, Account] = {}
         """Accounts changed since the last ``writes``."""
+        self._ended: dict[str, list[int]] = {}
+        """Accounts that have ended since then, with the numbers of their stored chunks."""
         self.half_done = False
         """One of these has failed: they are not as they should be, and all is to be done again, without it."""
 
@@ -77,7 +79,7 @@ class AccountTable:
             self._live.move_to_end(name)
             return found
         raw = self._stored.get(name.encode())
-        if raw is None:
+        if raw is None or name in self._ended:
             return None
         found = self._read(name, raw)
         self._live[name] = found
@@ -90,6 +92,14 @@ class AccountTable:
             found = self._live[state.account] = Account(state)
             self._names.add(state.account)
         self.dirty[state.account] = found
+
+    def drop(self, account: str) -> None:
+        """An account has ended."""
+        self._live.pop(account, None)
+        self.dirty.pop(account, None)
+        raw = self._stored.get(account.encode())
+        if raw is not None:
+            self._ended[account] = orjson.loads(raw)["chunks"]
 
     def failed(self, account: str, error: Exception) -> None:
         """An account could not be caught up: it is as it is stored. Raises the error where it is of all."""
@@ -111,10 +121,15 @@ class AccountTable:
             for number, rows in chunks.items():
                 yield _chunk_key(key, number), rows
             yield key, header
+        for name, numbers in self._ended.items():
+            key = name.encode()
+            for number in numbers:
+                yield _chunk_key(key, number), None
+            yield key, None
 
     def stored(self) -> None:
         """What ``writes`` gave is durable. Forget the live states that have not been touched for longest."""
-        self.dirty = {}
+        self.dirty, self._ended = {}, {}
         while len(self._live) > self._cached:
             self._live.popitem(last=False)
 

@@ -52,10 +52,7 @@ class Engine:
         effects = Effects()
         fresh = state is None
         if state is None:
-            state = AccountState(signal.account, time, timeline.epoch, timeline.profiles.rules)
-            state.places = {profile.name: Place(profile) for profile in timeline.profiles}
-            for place in state.places.values():
-                place.build(state.values, state.ledger, state.folded)
+            state = self.new(signal.account, time, timeline)
         else:
             self.catch_up(state, time, timeline, effects.changes)
         if state.ledger.find(signal.source, signal.id) is not None:
@@ -71,6 +68,15 @@ class Engine:
         if state.clock - state.folded_at >= self.limits.horizon // 32:
             self._forget(state, timeline.profiles)
         return state, effects
+
+    @staticmethod
+    def new(account: str, time: int, timeline: Timeline) -> AccountState:
+        """The state of an account of which nothing is known before record time ``time``."""
+        state = AccountState(account, time, timeline.epoch, timeline.profiles.rules)
+        state.places = {profile.name: Place(profile) for profile in timeline.profiles}
+        for place in state.places.values():
+            place.build(state.values, state.ledger, state.folded)
+        return state
 
     def catch_up(self, state: AccountState, until: int, timeline: Timeline, changes: list[TierChange]) -> None:
         """Apply outstanding profile activations, and emit what time alone did up to ``until``."""
@@ -117,7 +123,7 @@ class Engine:
                     if lift is not None:
                         lifted.append((place, lift))
         if crowded:
-            self._crowd_out(state)
+            self.crowd_out(state)
         for place, lift in lifted:
             publish.lift(state, place, _cause(signal), signal, shift.added[0], lift, changes)
         return bool(lifted)
@@ -153,7 +159,7 @@ class Engine:
                 counted = place.count(entry, state.folded) is not None or counted
             moved.append((place, before))
         if crowd > 0:
-            self._crowd_out(state)
+            self.crowd_out(state)
         for place, before in moved:
             publish.settle(state, place, _cause(signal), signal, before, None, changes)
         return counted
@@ -181,12 +187,14 @@ class Engine:
         state.remember(entry)
         return shift
 
-    def _crowd_out(self, state: AccountState) -> None:
+    def crowd_out(self, state: AccountState) -> None:
         """Forget the oldest of too many, before the tier machine runs: it may count for less now (``Folded``)."""
         ledger, floor = state.ledger, state.floor
+        if len(ledger) <= self.limits.remembered:
+            return
         oldest = ledger.oldest
         while len(ledger) > self.limits.remembered:
-            self._fold(state, oldest)
+            self.fold(state, oldest)
             oldest = ledger.oldest
         if floor is None or floor[0] < oldest.time or floor < oldest.key:
             state.floor = oldest.key
@@ -197,7 +205,7 @@ class Engine:
         state.folded_at = state.clock
         for type_ in sorted(ledger.types()):  # one order, whether or not the account was read back since
             for entry in ledger.before(type_, state.clock - self._kept(type_, profiles)):
-                self._fold(state, entry)
+                self.fold(state, entry)
 
     def _kept(self, type_: str, profiles: Profiles) -> int:
         rule = profiles.rules.get(type_)
@@ -206,7 +214,8 @@ class Engine:
         return max(self.limits.horizon + (rule.span or 0 if rule else 0), profiles.horizons.get(type_, 0))
 
     @staticmethod
-    def _fold(state: AccountState, entry: Entry) -> None:
+    def fold(state: AccountState, entry: Entry) -> None:
+        """Forget the oldest signal of a type: what it goes on giving is kept."""
         if state.ledger.counts(entry):
             done: set[str] = set()
             state.folded = state.folded or {}

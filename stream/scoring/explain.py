@@ -171,6 +171,8 @@ def describe(type_: str, data: Mapping[str, Any]) -> str:
             names = sorted(map(_text, facts)) if isinstance(facts, Mapping) else []
             more = f" and {len(names) - 3} more" if len(names) > 4 else ""
             return f"facts updated: {', '.join(names[:3] if more else names)}{more}"
+        case "account_alias":
+            return f"known as {get('old')}, too"
         case "opportunity_outcome":
             return f"opportunity {get('stage')}"
         case _:

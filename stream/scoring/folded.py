@@ -62,6 +62,27 @@ class Folded:
         else:
             self.flat += to_units(points)
 
+    def joined(self, rule: SignalRule, other: Folded) -> Folded:
+        """What two accounts have forgotten, as one."""
+        low, high = (self, other) if self.base <= other.base or not other.half else (other, self)
+        if not self.half or not other.half:
+            half, base = (self.half, self.base) if self.half else (other.half, other.base)
+        elif high.base - low.base > _FOLDED_BITS:
+            half, base = high.half + (low.half >> (high.base - low.base)), high.base
+        else:
+            half, base = low.half + (high.half << (high.base - low.base)), low.base
+        newest = max((self.window, other.window), key=lambda window: -1 if window is None else window)
+        return Folded(
+            self.flat + other.flat,
+            half,
+            base,
+            self._best(rule, self.up, other.up),
+            self._best(rule, self.down, other.down),
+            max((last for last in (self.last, other.last) if last is not None), default=None),
+            newest,
+            0 if newest is None else self.spent(newest) + other.spent(newest),
+        )
+
     def spent(self, window: int) -> int:
         """How many signals of a limit window were counted and forgotten."""
         return self.used if window == self.window else 0
@@ -83,6 +104,13 @@ class Folded:
     def peak(self, rule: SignalRule, side: tuple[int, float] | None, now: int) -> float:
         """What the strongest forgotten signal of one sign is worth ``now``."""
         return side[1] * rule.decay.share(now - side[0]) if side else 0.0
+
+    def _best(
+        self, rule: SignalRule, one: tuple[int, float] | None, other: tuple[int, float] | None
+    ) -> tuple[int, float] | None:
+        if one is None or other is None:
+            return one or other
+        return self._stronger(rule, one, other)
 
     @staticmethod
     def _stronger(rule: SignalRule, one: tuple[int, float], other: tuple[int, float]) -> tuple[int, float]:

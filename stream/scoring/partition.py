@@ -7,11 +7,13 @@ smaller than its predecessor counts as its predecessor; an import has an order o
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable
-from typing import Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol
 
+from stream.scoring import merger
 from stream.scoring.agenda import Agenda
 from stream.scoring.engine import Activation, Engine, Timeline
+from stream.scoring.merger import Remains
 from stream.scoring.names import Names
 from stream.scoring.profile import Profile
 from stream.scoring.state import AccountState
@@ -30,6 +32,9 @@ class Accounts(Protocol):
     def put(self, state: AccountState) -> None:
         """The state was changed (in place) and is to be stored."""
 
+    def drop(self, account: str) -> None:
+        """The account has ended: nothing is known of it any more."""
+
     def failed(self, account: str, error: Exception) -> None:
         """The account could not be read, or caught up, and is put off. When next asked for it is as it was stored.
 
@@ -37,7 +42,7 @@ class Accounts(Protocol):
         """
 
     def names(self) -> Names:
-        """Every account. One object for good, that has a new one as soon as it was ``put``."""
+        """Every account. One object for good, that has a new one as soon as it was ``put``; some may have ended."""
 
 
 class Memory:
@@ -55,6 +60,10 @@ class Memory:
         """Keep a state."""
         self.states[state.account] = state
         self._names.add(state.account)
+
+    def drop(self, account: str) -> None:
+        """Forget a state."""
+        del self.states[account]
 
     def failed(self, account: str, error: Exception) -> None:  # noqa: ARG002
         """Nothing is left out of a history."""
@@ -92,6 +101,31 @@ class Partition:
         if state is not None:
             self._keep(state)
         return effects
+
+    def end(self, alias: Signal, time: int) -> tuple[Remains, list[TierChange]]:
+        """The account ``alias.account``, which must be known, is another name of one by now.
+
+        Gives what was remembered of it, for ``join``, and its last changes.
+        """
+        time = self.clock if self.importing else self._at(time)
+        name, changes = alias.account, list[TierChange]()
+        state = self.accounts.get(name)
+        if state is None:
+            raise LookupError(f"nothing is known of {name}")
+        remains = merger.end(self.engine, state, alias, time, self.timeline, changes)
+        self.accounts.drop(name)
+        self._dues.set(name, None)
+        self._not_off(name)
+        return remains, changes
+
+    def join(self, alias: Signal, remains: Mapping[str, Any], time: int) -> list[TierChange]:
+        """What was remembered of another name of an account is the account's from now on."""
+        # amid an import the partition's clock may lie well before what is remembered, and must not jump there
+        time = max(self.clock, remains["clock"]) if self.importing else self._at(time)
+        changes: list[TierChange] = []
+        state = self.accounts.get(alias.data["canonical"])
+        self._keep(merger.join(self.engine, state, alias, remains, time, self.timeline, changes))
+        return changes
 
     def tick(self, time: int) -> list[TierChange]:
         """Emit what is due by ``time``, account by account in order of moment. Nothing while importing."""
@@ -214,8 +248,11 @@ class Partition:
         if due != state.scheduled or self._off:  # with most signals it stays; one put off has another in the agenda
             self._dues.set(state.account, due)
             state.scheduled = due
+        self._not_off(state.account)
+
+    def _not_off(self, name: str) -> None:
         if self._off:
-            self._off.discard(state.account)
+            self._off.discard(name)
             self._trim()
 
     def _at(self, time: int) -> int:

@@ -142,9 +142,8 @@ class Profiles:
         """Signal type → members of ``data`` worth remembering."""
         self.horizons: dict[str, int] = {}
         """Signal type → age (ms) below which its signals must be remembered, whatever the horizon."""
-        self.fingerprints: frozenset[str] = frozenset(
-            rule.fingerprint for profile in self for rule in profile.rules if rule
-        )
+        self.fingerprints = {rule.fingerprint: rule for profile in self for rule in profile.rules if rule}
+        """Fingerprint → rule: one for all that are alike."""
         for type_, same in rules.items():
             self.reads[type_] = frozenset((*same.members, *same.needs))
         for profile in self:

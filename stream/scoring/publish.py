@@ -105,6 +105,31 @@ def passed(state: AccountState, place: Place, moment: int, changes: list[TierCha
     _enter(state, place, tier, cause, trigger, place.points, place.score, place.values(moment), changes)
 
 
+def ended(state: AccountState, place: Place, into: str, trigger: Trigger, changes: list[TierChange]) -> None:
+    """The account is another name of one by now: a last change, with what it stood on."""
+    now = state.clock
+    values = place.values(now)
+    total = place.profile.total(values)
+    place.sequence += 1
+    last = _standing(state, place, now, values, total, None)
+    last.next_transition_at = last.next_tier = None
+    changes.append(
+        TierChange(
+            account=state.account,
+            born=state.born,
+            sequence=place.sequence,
+            from_tier=place.tier,
+            direction="merged",
+            cause="merge",
+            previous_score=total[0],
+            effective_at=now,
+            trigger=trigger,
+            standing=last,
+            summary=f"Merged into {into}.",
+        )
+    )
+
+
 def standing(state: AccountState, place: Place, now: int) -> Standing:
     """The account in one profile as of ``now``, explained."""
     values = place.values(now)

@@ -74,6 +74,7 @@ class AccountState:
         "folded",
         "folded_at",
         "gone",
+        "joined",
         "ledger",
         "open",
         "places",
@@ -94,6 +95,8 @@ class AccountState:
         """The oldest kept, once too many were remembered: what lies before it is too late."""
         self.gone: dict[str, Key] = NOTHING
         """Signal type → the newest that was forgotten; sealed chunks may still hold it and what lies before it."""
+        self.joined: tuple[str, ...] = ()
+        """The remains of other names of the account that it was given, by their ids."""
         self.facts: dict[str, Fact] = NOTHING
         self.ledger = Ledger(rules)
         self.places: dict[str, Place] = {}
@@ -229,6 +232,8 @@ class AccountState:
             "chunks": list(self.chunks),
             "signals": [stored_entry(entry) for entry in self.open[since:]],
         }
+        if self.joined:  # few are
+            header["joined"] = self.joined
         chunks: dict[int, list[Any] | None] = {}
         if self.dirty:
             for number in sorted(set(self.dirty)):
@@ -256,8 +261,8 @@ class AccountState:
         state.clock = header["clock"]
         state.floor = read_key(header["floor"]) if header["floor"] else None
         state.gone = {type_: read_key(key) for type_, key in header["gone"].items()} or NOTHING
-        told = [read_key(row) for row in header["told"]]  # many facts come with one signal
-        state.facts = {name: Fact(value, told[number]) for name, (value, number) in header["facts"].items()} or NOTHING
+        state.joined = tuple(header.get("joined", ()))
+        state.facts = read_facts(header["facts"], header["told"]) or NOTHING
         resting = {name: (row[0], row[1], row[2], row[3], row[4]) for name, row in header["resting"].items()}
         state.resting = resting or NOTHING
         state.folded = {name: read_folded(row) for name, row in header["folded"].items()} or NOTHING
@@ -276,5 +281,11 @@ class AccountState:
         entries.sort(key=lambda entry: entry.key)
         for entry in entries:
             state.ledger.add(entry)
-        state.built, state.scheduled, state.facts_edits = False, state.due, len(told)
+        state.built, state.scheduled, state.facts_edits = False, state.due, len(header["told"])
         return state
+
+
+def read_facts(rows: Mapping[str, Any], told: Iterable[Any]) -> dict[str, Fact]:
+    """Facts out of the stored form that ``AccountState.stored_facts`` gives."""
+    keys = [read_key(row) for row in told]  # many facts come with one signal
+    return {name: Fact(value, keys[number]) for name, (value, number) in rows.items()}

@@ -172,6 +172,11 @@ class TierChange:
     standing: Standing
     summary: str
 
+    @property
+    def to_tier(self) -> str | None:
+        """The tier it is in now; ``None`` where it ended in a merger."""
+        return None if self.direction == "merged" else self.standing.tier
+
 
 class Effects:
     """What applying one record brought about."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.identity import Aliases, AliasLoop
+from stream.identity import Aliases, AliasLoop, AliasRefused
 from stream.identity.aliases import DEEPEST
 
 
@@ -35,6 +35,40 @@ def test_a_later_alias_of_a_name_replaces_the_earlier() -> None:
     assert aliases.names_of("b") == []
     aliases.add("b", "a")
     assert aliases.resolve("b") == "c"
+
+
+def test_of_two_the_newer_holds_in_whatever_order_they_are_told() -> None:
+    """By time, then source and id; one that says again what holds is news where it is newer, so that it is kept."""
+    older, newer = (1, "crm", "x"), (2, "crm", "a")
+    for order in ([("b", older), ("c", newer)], [("c", newer), ("b", older)]):
+        aliases = Aliases()
+        news = [aliases.add("a", canonical, told) for canonical, told in order]
+        assert aliases.resolve("a") == "c"
+        assert news == ([True, True] if order[0][0] == "b" else [True, False])
+        assert not aliases.add("a", "c", newer), "a second delivery"
+        assert aliases.add("a", "c", (3, "crm", "z"))
+        assert not aliases.add("a", "b", (2, "crm", "b"))
+    assert not Aliases({"a": "b"}).add("a", "b")
+    assert Aliases({"a": "b"}).add("a", "c", older), "what nobody is known to have told gives way"
+
+
+def test_an_alias_in_force_is_not_taken_back() -> None:
+    """Who told it is known, until a newer one corrects it."""
+    aliases = Aliases()
+    aliases.add("a", "b", (1, "crm", "x"))
+    with pytest.raises(AliasRefused, match="crm/x is of type account_alias") as caught:
+        aliases.refuse_taking_back("crm", "x")
+    assert caught.value.reason == "not_retractable"
+    aliases.add("a", "c", (2, "crm", "y"))
+    aliases.refuse_taking_back("crm", "x")
+    with pytest.raises(AliasRefused):
+        aliases.refuse_taking_back("crm", "y")
+    with pytest.raises(AliasLoop):
+        aliases.restore({"x": "y", "y": "x"})
+    with pytest.raises(AliasRefused):
+        aliases.refuse_taking_back("crm", "y")
+    aliases.remove("a")
+    aliases.refuse_taking_back("crm", "y")
 
 
 @pytest.mark.parametrize("told", [[("a", "a")], [("a", "b"), ("b", "a")], [("a", "b"), ("b", "c"), ("c", "a")]])

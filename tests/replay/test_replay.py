@@ -164,6 +164,44 @@ def test_aliases_are_followed_and_loops_refused(tmp_path: Path) -> None:
     assert [line["reason"] for line in rejected] == ["alias_loop"]
 
 
+def test_an_alias_joins_two_accounts(tmp_path: Path) -> None:
+    """The old name ends, and what was told of it counts for the other; an older alias comes too late to change that."""
+    old = {**HIRE, "subject": "old.com", "time": "2026-11-20T08:30:00Z"}
+    alias = {
+        **HIRE,
+        "id": "a",
+        "source": "crm",
+        "type": "tierline.signal.account_alias",
+        "subject": "old.com",
+        "data": {"canonical": "acme.com"},
+    }
+    older = {**alias, "id": "b", "time": "2026-11-19T09:00:00Z", "data": {"canonical": "else.com"}}
+    back = {
+        **HIRE,
+        "id": "r",
+        "type": "tierline.signal.retracted",
+        "subject": "old.com",
+        "data": {"signal_id": "a", "signal_source": "crm", "signal_time": HIRE["time"]},
+    }
+    lines, rejected = replay(tmp_path, [old, FACTS, alias, older, back, alias], "--scores")
+    changes, (score,) = [line["data"] for line in lines[:-1]], lines[-1:]
+    assert [(one["account"], one["direction"], one["cause"], one["to_tier"]) for one in changes] == [
+        ("acme.com", "enter", "fact", "tier2"),
+        ("old.com", "merged", "merge", None),
+        ("acme.com", "up", "merge", "tier1"),
+    ]
+    triggers = [one["trigger"]["summary"] for one in changes[1:]]
+    assert triggers == ["is another name of acme.com", "known as old.com, too"]
+    assert [one["summary"].partition(".com")[0] for one in changes[1:]] == ["Merged into acme", "Known as old"]
+    assert changes[2]["contributions"][-1]["evidence"] == ["linkedin/x-1"]
+    assert score["subject"] == "acme.com", "the old name is no account any more"
+    schema = json.loads((ROOT / "schemas" / "published" / "tier-change.json").read_text())
+    for line in lines[:-1]:
+        jsonschema.validate(line, schema)
+    assert [(line["reason"], line["origin"]["line"]) for line in rejected] == [("not_retractable", 5)]
+    assert "crm/a is of type account_alias, which cannot be taken back" in rejected[0]["message"]
+
+
 def test_an_alias_of_the_future_is_refused_and_a_byte_order_mark_is_not(tmp_path: Path) -> None:
     """An alias is judged like any signal; a file saved on Windows loses nothing."""
     alias = {**HIRE, "id": "a", "type": "tierline.signal.account_alias", "subject": "old.com"}

@@ -54,6 +54,10 @@ class Restarting:
                 kept[number] = json.dumps(rows)
                 self.chunk_bytes.append(len(kept[number]))
 
+    def drop(self, account: str) -> None:
+        """Forget an account."""
+        del self.headers[account], self.chunks[account]
+
     def names(self) -> Names:
         """Every account."""
         return self._names

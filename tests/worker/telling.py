@@ -115,6 +115,7 @@ def latest(installation: Installation) -> dict[str, dict[str, Any]]:
     with installation.log() as log:
         found = {}
         for record in log.scan_latest(installation.settings.topic("account-scores")):
-            data = json.loads(record.value or b"{}")["data"]
-            found[data["account"]] = data
+            if record.value is not None:
+                data = json.loads(record.value)["data"]
+                found[data["account"]] = data
         return found

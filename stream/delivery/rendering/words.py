@@ -63,7 +63,7 @@ def why(data: Mapping[str, Any]) -> str:
     lost = [words_of(line.get("criterion")) for line in _moved(data, -1)]
     if cause == "profile":
         return "The profile changed"
-    if cause == "merge":
+    if cause == "merge" and (data.get("direction") == "merged" or not trigger):
         return one_line(data.get("summary") or "Merged", 250).rstrip(".")
     if data.get("direction") == "requalified" and cause == "decay":
         return "What kept it out has ended"
