@@ -17,7 +17,7 @@ from stream.sending import Sender
 from stream.settings import Settings
 from stream.transports.records import Append, partition_for
 from stream.transports.seam import Log
-from stream.wire import Refusal, decode
+from stream.wire import Refusal, decode, read_mark
 
 AHEAD = 600_000
 """How far a signal's time may lie ahead of the record time, in milliseconds (SPEC 3.5)."""
@@ -49,6 +49,9 @@ class Resender:
                 one.id, None, f"only the beginning of its {size:,} bytes was kept: send it again from its source"
             )
         value = one.raw if mended is None else mended
+        if mended is None and _is_renaming(one):
+            self._batch.append(self._as_it_came(one, self._settings.topic(SIGNALS), value))
+            return Fate(one.id, self._settings.topic(SIGNALS))
         why = self._hopeless(one, value, mended=mended is not None)
         if why is not None:
             return Fate(one.id, None, why)
@@ -92,6 +95,12 @@ class Resender:
         if not mended and reason in {"alias_loop", "not_retractable"}:
             return f"it would be rejected again: {one.document['message']}"
         return None
+
+
+def _is_renaming(one: Rejected) -> bool:
+    """Whether it is a mark of our own that an account's memory hangs on, parked for a fault of ours."""
+    mark = read_mark(one.raw) if one.document["reason"] == "unexpected" else None
+    return mark is not None and mark.kind in {"alias", "joined"}
 
 
 def readable(one: Rejected) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _table(changes: Sequence[dict[str, Any]], title: str) -> Table:
         table.add_row(
             change["effective_at"][:10],
             plain(change["account"]),
-            Text(f"{change['from_tier'] or '–'} → {change['to_tier']}", style=style),
+            Text(f"{change['from_tier'] or '–'} → {change['to_tier'] or 'merged'}", style=style),
             plain(change["summary"]),
         )
     return table

@@ -9,8 +9,11 @@ import orjson
 
 from schemas.rejected import WHOLE_UP_TO, content_of
 from stream.reading import rejected_at
+from stream.rejecting import rejected_document
 from stream.settings import Settings
 from stream.topology import open_log
+from stream.transports.records import partition_for
+from stream.wire import Refusal, encode_mark
 from tests.cli.both import both_logs
 from tests.cli.filling import NOW, put_rejected, reject
 from tests.cli.running import signal_line, tierline
@@ -123,6 +126,23 @@ def test_what_was_too_early_is_sent_as_it_came(settings: Settings) -> None:
     assert ran.code == 0
     assert ran.lines == [{"id": id_, "to": settings.topic("signals.funding"), "why": None}]
     assert sent(settings, "signals.funding") == [(None, MENDED)]
+
+
+def test_what_joins_two_accounts_is_sent_as_it_came(settings: Settings) -> None:
+    """Parked for a fault of ours, an alias goes back to its partition, and what was remembered of an account to its."""
+    ids = []
+    for kind, key in (("alias", None), ("joined", b"acme.com"), ("tick", None)):
+        raw = encode_mark(kind, {"old": "old.com"}, source="tierline", time=NOW, id_=kind)  # type: ignore[arg-type]
+        origin = {"topic": settings.topic("signals"), "partition": 1, "offset": 7}
+        refusal = Refusal("unexpected", "a fault of ours")
+        document = rejected_document(refusal, raw=raw, key=key, headers=(), origin=origin, rejected_at=NOW)
+        ids.append(put_rejected(settings, document))
+    ran = tierline("rejected", "resend", *ids, "--json")
+    assert [one["to"] for one in ran.lines] == [settings.topic("signals")] * 2 + [None]
+    with open_log(settings) as log:
+        partition = partition_for(b"acme.com", settings.partitions)
+        assert [one.key for one in log.read(settings.topic("signals"), partition, 0, 9)][-1] == b"acme.com"
+        assert log.read(settings.topic("signals"), 1, 0, 9)[0].key is None
 
 
 def test_what_was_too_large_cannot_be_sent_again(settings: Settings) -> None:
