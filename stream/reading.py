@@ -63,23 +63,27 @@ def changes_of(log: Log, settings: Settings, account: str) -> list[dict[str, Any
 def signals_of(log: Log, settings: Settings, account: str, aliases: Aliases) -> list[tuple[int, Signal]]:
     """(record time, signal) of everything the log still has of an account, in the order of the log.
 
-    What was told of another name of it before that was known has the record time of the merger.
+    With it what was told of accounts that were joined with it, in order of time, as if it had been told of this one.
     """
     found: list[tuple[int, Signal]] = []
-    names = {account}
-    waiting = [(account, 0)]
+    joined: dict[str, int] = {}
+    waiting = [account]
     while waiting:
-        name, since = waiting.pop()
+        name = waiting.pop()
         for record in log.read_key(settings.topic("signals"), name.encode()):
             mark = read_mark(record.value)
-            if mark is not None and mark.kind == "joined" and mark.data["old"] not in names:
-                names.add(mark.data["old"])
-                waiting.append((mark.data["old"], max(record.timestamp_ms, since)))
-            incoming = decode(record.value, record.headers, aliases.resolve) if mark is None else None
-            if isinstance(incoming, Incoming) and incoming.signal.account == account:
-                told = record.timestamp_ms if incoming.recorded is None else incoming.recorded
-                found.append((max(told, since), incoming.signal))
-    return sorted(found, key=lambda one: one[0]) if len(names) > 1 else found
+            old = mark.data.get("old") if mark is not None and mark.kind == "joined" else None
+            if isinstance(old, str) and old != account and old not in joined:
+                joined[old] = record.timestamp_ms  # what comes under that name later is forwarded, and found there
+                waiting.append(old)
+            if mark is not None or record.timestamp_ms > joined.get(name, record.timestamp_ms):
+                continue
+            incoming = decode(record.value, record.headers, aliases.resolve if name == account else None)
+            if isinstance(incoming, Incoming) and incoming.signal.account == name:
+                told = incoming.signal
+                signal = Signal(account, told.source, told.id, told.type, told.time, told.data)
+                found.append((record.timestamp_ms if incoming.recorded is None else incoming.recorded, signal))
+    return sorted(found, key=lambda one: one[0]) if joined else found
 
 
 def nearest(text: str, documents: Iterable[dict[str, Any]], most: int = 3) -> list[tuple[str, str]]:

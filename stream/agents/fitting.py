@@ -8,7 +8,7 @@ from schemas.topics import MOST_MESSAGE_BYTES
 from stream.agents.refusals import sender_of
 from stream.agents.table import NUL
 from stream.transports.records import Append, Record
-from stream.wire import Incoming, Refusal, decode
+from stream.wire import Incoming, Refusal, decode, read_mark
 
 ROOM = MOST_MESSAGE_BYTES - 64 * 1024
 """Bytes of a record's key and value: the rest is for headers and what Kafka puts around."""
@@ -32,9 +32,9 @@ def last_straw(
 
 
 def _refusal(record: Record, size: int) -> Refusal:
-    told = (
-        f"with it the account would take {size:,} bytes, over the {ROOM:,} that a record of the log may have; "
-        "send fewer or shorter facts"
-    )
+    told = f"with it the account would take {size:,} bytes, over the {ROOM:,} that a record of the log may have; "
+    if read_mark(record.value) is not None:  # an account was joined with it, and does not fit beside it
+        return Refusal("too_large", told + "what was remembered of the other name is kept here")
+    told += "send fewer or shorter facts"
     incoming = decode(record.value, record.headers)
     return Refusal("too_large", told, sender_of(incoming.signal) if isinstance(incoming, Incoming) else None)

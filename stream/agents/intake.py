@@ -17,7 +17,7 @@ from stream.identity import Aliases, AliasRefused
 from stream.metrics import Metrics
 from stream.rejecting import kept_key
 from stream.scoring.judge import Limits, refuse_future
-from stream.scoring.values import Refused, Signal
+from stream.scoring.values import Refused
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
 from stream.wire import Incoming, Refusal, decode, forwarded
@@ -30,6 +30,8 @@ class Taken:
     appends: list[Append] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     forwards: int = 0
+    aliases: int = 0
+    """Those that are news, which the other agents follow from now on."""
 
 
 class Intake:
@@ -66,7 +68,7 @@ class Intake:
     def _take(self, incoming: Incoming, record: Record, now: int, taken: Taken) -> Refusal | None:
         signal = incoming.signal
         if signal.type == "account_alias":
-            return self._alias(signal, record, now, taken)
+            return self._alias(incoming, record, now, taken)
         if signal.type == "retracted":
             try:
                 self._aliases.refuse_taking_back(signal.data["signal_source"], signal.data["signal_id"])
@@ -82,7 +84,8 @@ class Intake:
         taken.forwards += 1
         return None
 
-    def _alias(self, signal: Signal, record: Record, now: int, taken: Taken) -> Refusal | None:
+    def _alias(self, incoming: Incoming, record: Record, now: int, taken: Taken) -> Refusal | None:
+        signal = incoming.signal
         old, canonical, told = signal.account, signal.data["canonical"], (signal.time, signal.source, signal.id)
         if record.topic != self._settings.topic(ACCOUNTS):
             value = forwarded(record.value or b"", record.headers, None)
@@ -97,9 +100,10 @@ class Intake:
             return Refusal(error.reason, str(error), sender_of(signal))
         self._watch.saw(signal.source, refused=False)
         if news:
+            taken.aliases += 1
             row = {"canonical": canonical, "told": told}
             partition = partition_for(old.encode(), self._settings.partitions)
-            mark = alias_mark(signal, source=self._settings.source, now=now)
+            mark = alias_mark(signal, source=self._settings.source, now=now, history=incoming.recorded is not None)
             taken.appends += [
                 Append(self._settings.topic(ALIASES), 0, old.encode(), orjson.dumps(row)),
                 Append(self._settings.topic(SIGNALS), partition, None, mark),

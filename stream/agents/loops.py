@@ -82,7 +82,7 @@ class Worker:
     async def prepare(self) -> None:
         """Before anything is consumed. Raises LogError and ProfileErrors; then nothing was appended."""
         await asyncio.to_thread(bring_into_force, self.settings, self.profiles, now_ms())
-        await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
+        self.aliases.become(await asyncio.to_thread(learn_aliases, self.settings))
         found = await asyncio.to_thread(incarnations, self.settings, SIGNALS, ACCOUNT_STATE)
         self._incarnation, self.store.incarnation = found
 
@@ -112,8 +112,7 @@ class Worker:
             await self._learn_aliases()
         if dealt != self._dealt:
             return
-        self.owned = owned
-        self.health.recovered = True
+        self.owned, self.health.recovered = owned, True
         self.metrics.assignments.inc()
         self.metrics.partitions.set(len(owned))
         self.metrics.recovery.set(cast("BatchTableManager", self.app.tables).recovery.seconds)
@@ -124,7 +123,7 @@ class Worker:
         """The aliases as of now. Where nobody answers, such as a broker that hangs, it is asked again."""
         while not self.app.should_stop:
             try:
-                await asyncio.to_thread(learn_aliases, self.settings, self.aliases)
+                self.aliases.become(await asyncio.to_thread(learn_aliases, self.settings))
             except LogError as error:
                 self._durably.troubled(error)
                 await asyncio.sleep(RETRY)
@@ -136,8 +135,7 @@ class Worker:
         """Our partitions are being dealt out anew: until that is over, none is ours."""
         if self.owned and not self.app.should_stop:
             log.info("the partitions are being dealt out anew")
-        self._dealt += 1
-        self.owned = set()
+        self._dealt, self.owned = self._dealt + 1, set()
         self.health.recovered = False
         self.metrics.partitions.set(0)
 
@@ -191,6 +189,8 @@ class Worker:
             taken = intake.process(batch.records, now_ms())
             if await self._durably.write(lambda: self.app.log_transport.commit_batch(taken.appends, batch)) is not None:
                 intake.committed(taken, topic)
+            elif taken.aliases:  # not written: whoever takes the batch in next must take them for news
+                await self._learn_aliases()
             self._timed("intake", began, len(batch))
 
     def _lock(self, tp: TP) -> asyncio.Lock:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from stream.agents.renaming import Renamed
 from stream.agents.table import Account, is_account, partition_key
 from stream.metrics import Metrics
 from stream.scoring.agenda import Agenda
@@ -45,8 +46,7 @@ class ShardMemory:
     tiers: dict[tuple[str, str], int] = field(default_factory=dict)
     """Accounts by profile and tier."""
     sizes: int = 0
-    moved: dict[str, str] = field(default_factory=dict)
-    """Accounts of this partition that are other names by now, and for what."""
+    renamed: Renamed = field(default_factory=Renamed)
 
     def __post_init__(self) -> None:
         self.dues, self.drifts = Agenda(self.names), Agenda(self.names)
@@ -63,7 +63,7 @@ def read_shard(stored: Rows, number: int) -> ShardMemory:
     names, tiers, epoch = memory.names, memory.tiers, memory.timeline.epoch
     for key, value in stored.items():
         if key.startswith(ALIAS):
-            memory.moved[key[len(ALIAS) :].partition(b"\x00")[0].decode()] = value.decode()
+            memory.renamed.read(key[len(ALIAS) :].partition(b"\x00")[0].decode(), value)
         if key.startswith(b"\x00"):
             continue
         memory.sizes += len(key) + len(value)

@@ -6,6 +6,7 @@ import traceback
 from collections import OrderedDict, deque
 from typing import Any
 
+from schemas.times import format_time
 from stream.encoding import encoded
 from stream.metrics import Metrics
 from stream.rejecting import rejected_document
@@ -34,6 +35,12 @@ def rejection(refusal: Refusal, record: Record, now: int) -> bytes:
             rejected_at=now,
         )
     )
+
+
+def ahead(signal: Signal, time: int) -> Refusal:
+    """The refusal of history whose record time is not past: it would move the clock of a whole partition, for good."""
+    late = f"record time {format_time(time)} is not past; mend recordedtime, or time where that is absent"
+    return Refusal("in_future", late, sender_of(signal))
 
 
 def read_record(record: Record) -> Mark | Incoming | Refusal:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.times import format_time
 from schemas.topics import ACCOUNT_STATE, REJECTED, TIER_CHANGES
 from stream.agents.faults import NOT_CAUGHT_UP, NOT_PUBLISHED, TICK_PAUSE, Faults, HalfDone
 from stream.agents.fitting import last_straw
 from stream.agents.memory import Counted, read_shard
-from stream.agents.refusals import RefusalWatch, read_record, rejection, sender_of, unexpected
+from stream.agents.refusals import RefusalWatch, ahead, read_record, rejection, sender_of, unexpected
 from stream.agents.renaming import alias_of, forward, joined, resolved
 from stream.agents.scores import Scores
 from stream.agents.skipped import fresh
@@ -165,9 +164,9 @@ class Shard:
         partition.restore(memory.dues, memory.behind, self._not_caught_up.left_out)
         self.scores = Scores(self.number, self.table, self.partition, self._settings, memory, self._unpublished)
         self._counted.load(memory)
-        self._moved = memory.moved
+        self._renamed = memory.renamed
         self.applied = memory.applied if memory.log == self._incarnation else 0
-        self._whole = Whole(self.number, self._incarnation, memory.timeline)
+        self._whole = Whole(self.number, self._incarnation, memory.timeline, memory.renamed)
 
     def _record(self, record: Record, told: Mark | Incoming | Refusal, now: int, work: Work) -> None:
         if isinstance(told, Mark):
@@ -176,7 +175,7 @@ class Shard:
         if isinstance(told, Refusal):
             self._refuse(told, record, now, work)
             return
-        incoming, signal = told, resolved(told.signal, self._moved) if self._moved else told.signal
+        incoming, signal = told, resolved(told.signal, self._renamed.names)
         key = signal.account.encode()
         if record.key != key or signal.type == "account_alias" or not self._ours(signal.account):
             self._forward(signal, record, now, work)
@@ -185,9 +184,7 @@ class Shard:
         if importing:
             time = signal.time if incoming.recorded is None else incoming.recorded
             if time > record.timestamp_ms + self._engine.limits.ahead:
-                # it would move the clock of the whole partition there, for good
-                late = f"record time {format_time(time)} is not past; mend recordedtime, or time where that is absent"
-                self._refuse(Refusal("in_future", late, sender_of(signal)), record, now, work)
+                self._refuse(ahead(signal, time), record, now, work)
                 return
         effects = self.partition.signal(signal, time)
         if effects.changes:
@@ -215,7 +212,7 @@ class Shard:
                 self.tick_sent = False
                 self._emit(self.partition.tick(time), importing, None, now, work)
             case "alias":
-                self._rename(alias_of(mark.data, {}), record, now, work)
+                self._rename(mark, record, now, work)
             case "joined":
                 self._join(mark, record, now, work)
             case "profile_activated":
@@ -230,26 +227,30 @@ class Shard:
                 told = f"{mark.kind!r} is no mark that this release knows; upgrade, or send tierline.signal.<type>"
                 self._refuse(Refusal("unknown_type", told), record, now, work)
 
-    def _rename(self, alias: Signal, record: Record, now: int, work: Work) -> None:
+    def _rename(self, mark: Mark, record: Record, now: int, work: Work) -> None:
         """A name stands for another account from here on: what is known of it goes there."""
-        old, canonical = alias.account, alias.data["canonical"]
+        alias, history = alias_of(mark.data, {}), mark.data.get("import") or self.partition.importing
+        old = alias.account
         if (account := self.table.account(old)) is not None:
             remains, changes = self.partition.end(alias, record.timestamp_ms)
             self._counted.ended(account)
-            self._emit(changes, self.partition.importing, record.timestamp_ms, now, work)
-            work.appends += [self.scores.ended(old), *joined(alias, remains, self._settings, now)]
-        self._moved[old] = canonical
-        self._whole.alias(old, canonical)
+            self._emit(changes, history, record.timestamp_ms, now, work)
+            work.appends += [self.scores.ended(old), *joined(alias, remains, self._settings, now, history=history)]
+        self._renamed.rename(old, alias.data["canonical"], account.state.joined if account else ())
 
     def _join(self, mark: Mark, record: Record, now: int, work: Work) -> None:
         """What was known of another name of an account is the account's from here on."""
-        remains, alias, importing = mark.data["remains"], alias_of(mark.data, self._moved), self.partition.importing
-        if record.key != (name := alias.data["canonical"]).encode() or not self._ours(name):
-            work.appends += joined(alias, remains, self._settings, now)
+        data, alias = mark.data, alias_of(mark.data, self._renamed.names)
+        remains, was, name = data["remains"], data["canonical"], alias.data["canonical"]
+        history = data["import"] or self.partition.importing
+        if was != name and not self._renamed.sends_on(was, remains["id"]):
+            return
+        if record.key != name.encode() or not self._ours(name):
+            work.appends += joined(alias, remains, self._settings, now, history=history)
             return
         changes = self.partition.join(alias, remains, record.timestamp_ms)
-        self._emit(changes, importing, record.timestamp_ms, now, work)
-        self.scores.touch(self.table.dirty[name], now, changed=bool(changes) and not importing)
+        self._emit(changes, history, record.timestamp_ms, now, work)
+        self.scores.touch(self.table.dirty[name], now, changed=bool(changes) and not history)
 
     def _emit(
         self, changes: Sequence[TierChange], importing: bool,  # noqa: FBT001  (a value of the record, not a switch)
@@ -265,8 +266,7 @@ class Shard:
                 continue
             work.appends.append(Append(self._changes, self.number, change.account.encode(), value))
             work.changes.append((change, importing, appended))
-            account = self.table.dirty.get(change.account)
-            if account is not None:
+            if (account := self.table.dirty.get(change.account)) is not None:
                 self.scores.touch(account, now, changed=not importing)
         if self.table.half_done:
             raise HalfDone

@@ -51,14 +51,16 @@ def incarnations(settings: Settings, *names: str) -> list[str]:
         return [opened.incarnation(settings.topic(name)) for name in names]
 
 
-def learn_aliases(settings: Settings, aliases: Aliases) -> None:
-    """Reads which names stand for others by now. Blocks. Raises LogError."""
+def learn_aliases(settings: Settings) -> Aliases:
+    """Which names stand for others by now. Blocks. Raises LogError."""
+    aliases = Aliases()
     with open_log(settings) as opened:
         rows = [(r.key, r.value) for r in opened.scan_latest(settings.topic(ALIASES))]
     for key, value in rows:
         if key and value:
             row = orjson.loads(value)
             aliases.add(key.decode(), row["canonical"], told_by(row))
+    return aliases
 
 
 def _check_format(opened: EmbeddedLog, settings: Settings) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from stream.agents.renaming import Renamed
 from stream.agents.table import partition_key
 from stream.scoring.engine import Timeline
 from stream.scoring.partition import Partition
@@ -15,22 +16,17 @@ from stream.scoring.state import FORMAT
 class Whole:
     """The rows of a partition as a whole."""
 
-    def __init__(self, number: int, log: str, timeline: Timeline) -> None:
+    def __init__(self, number: int, log: str, timeline: Timeline, renamed: Renamed) -> None:
         """``log``: as in ``ShardMemory``; ``timeline``: as it is stored."""
         self._number = number
         self._log = log
         self._clock: bytes | None = None
         self._timeline = _timeline_row(timeline)
-        self._aliases: dict[bytes, bytes] = {}
-
-    def alias(self, old: str, canonical: str) -> None:
-        """An account is another name by now."""
-        self._aliases[partition_key(f"alias/{old}", self._number)] = canonical.encode()
+        self._renamed = renamed
 
     def writes(self, partition: Partition, applied: int) -> list[tuple[bytes, bytes]]:
         """Keys and values to store for what changed; ``applied`` as in ``ShardMemory``."""
-        rows = list(self._aliases.items())
-        self._aliases = {}
+        rows = [(partition_key(f"alias/{old}", self._number), row) for old, row in self._renamed.changed()]
         clock = self._clock_row(partition, applied)
         if clock != self._clock:
             self._clock = clock

@@ -121,6 +121,10 @@ class Aliases:
             level = {old for name in level for old in self._into.get(name, ())}
         return sorted(found)
 
+    def become(self, other: Aliases) -> None:
+        """Be as the other, which is of no use by itself any more."""
+        self._names, self._into, self._told, self._tellers = other._names, other._into, other._told, other._tellers
+
     def snapshot(self) -> dict[str, str]:
         """A copy of all pairs, as told."""
         return dict(self._names)

@@ -127,6 +127,18 @@ class Ledger(Shelf):
         self._leave(key, entry, tellings)
         return orphans
 
+    def orphan(self, entry: Entry) -> None:
+        """An entry that is there never counts from now on; other tellings of its event settle anew which of them does.
+
+        It is known elsewhere to be no original, or to have been taken back, by what is forgotten.
+        """
+        key = None if self._is_retracted(entry) else self._event(entry)
+        if key is not None:
+            tellings = self._tellings(entry, key)
+            self._leave(key, entry, tellings)
+            self._rejoin(tellings, self._rules[entry.type].span)
+        entry.repeat_of, entry.orphan = None, True
+
     def _take_back(self, retraction: Entry) -> Shift:
         target = (retraction.data["signal_source"], retraction.data["signal_id"])
         if target in self.retracted:  # the last of them holds, whichever came first: it is forgotten last

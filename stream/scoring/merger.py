@@ -7,15 +7,15 @@ forgotten: a signal that both were told, and one of them forgot, goes on countin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stream.scoring import publish
 from stream.scoring.engine import Engine
 from stream.scoring.entries import Key
 from stream.scoring.explain import trigger_of
-from stream.scoring.state import AccountState, read_facts
-from stream.scoring.stored import read_entry, read_folded, read_key, stored_entry, stored_folded
+from stream.scoring.state import AccountState
+from stream.scoring.stored import read_entry, read_facts, read_folded, read_key, stored_entry, stored_folded
 from stream.scoring.timeline import Timeline
 from stream.scoring.values import Signal, TierChange
 
@@ -51,15 +51,23 @@ def end(
 
 
 def halves(remains: Remains) -> tuple[Remains, Remains] | None:
-    """The same in two, each to be joined by itself, in this order; ``None`` where there is nothing to divide."""
-    signals = remains["signals"]
-    rest = bool(remains["facts"] or remains["folded"])
-    if len(signals) + rest < 2:
+    """The same in two, to be joined one after the other; ``None`` where there is nothing to divide."""
+    facts, folded, signals = (remains[name] for name in ("facts", "folded", "signals"))
+    if len(facts) + len(folded) + len(signals) < 2:
         return None
-    at = 0 if rest else len(signals) // 2
-    nothing: Remains = {"facts": {}, "told": [], "folded": {}, "joined": ()}
-    first = {**remains, "id": f"{remains['id']}/1", "signals": signals[:at]}
-    return first, {**remains, **nothing, "id": f"{remains['id']}/2", "signals": signals[at:]}
+    first: Remains = {**remains, "id": f"{remains['id']}/1", "more": True}
+    second: Remains = {**remains, "id": f"{remains['id']}/2"}
+    if signals and (facts or folded):
+        first["signals"], second["facts"], second["folded"] = [], {}, {}
+    elif signals:
+        first["signals"], second["signals"] = signals[: len(signals) // 2], signals[len(signals) // 2 :]
+    elif facts and folded:
+        first["folded"], second["facts"] = {}, {}
+    else:
+        which = "facts" if facts else "folded"
+        rows = sorted(remains[which].items())
+        first[which], second[which] = dict(rows[: len(rows) // 2]), dict(rows[len(rows) // 2 :])
+    return first, second
 
 
 def join(
@@ -79,55 +87,74 @@ def join(
         state = engine.new(alias.data["canonical"], time, timeline)
     else:
         engine.catch_up(state, time, timeline, changes)
-    if remains["id"] in state.joined:
+    if has_joined(state.joined, remains["id"]):
         return state
     state.clock = max(state.clock, time)
-    places = list(state.places.values())
-    before = [place.values(state.clock) for place in places]
+    before = {name: place.values(state.clock) for name, place in state.places.items()}
     state.joined = tuple(dict.fromkeys((*state.joined, remains["id"], *remains["joined"])))
-    _unite(state, remains, timeline)
-    for place in places:
+    _unite(engine, state, _revived(engine, remains, timeline), timeline)
+    for place in state.places.values():
         place.build(state.values, state.ledger, state.folded)
-    _fold_what_is_gone(engine, state)
     engine.crowd_out(state)
-    for place, values in zip(places, before, strict=True):
-        publish.settle(state, place, "merge", alias, values, None, changes)
+    if not remains.get("more"):  # of parts the last one tells: what they come to in between was never so
+        for name, place in state.places.items():
+            publish.settle(state, place, "merge", alias, before[name], None, changes)
     return state
 
 
-def _unite(state: AccountState, remains: Mapping[str, Any], timeline: Timeline) -> None:
-    """Facts, signals and remainders of both; what both have once."""
-    for name, fact in read_facts(remains["facts"], remains["told"]).items():
-        state.tell(name, fact.value, fact.key)
+def has_joined(joined: Iterable[str], id_: str) -> bool:
+    """Whether remains are among those that were given already, in whatever parts."""
+    return any(known == id_ or known.startswith(f"{id_}/") or id_.startswith(f"{known}/") for known in joined)
+
+
+def _revived(engine: Engine, remains: Mapping[str, Any], timeline: Timeline) -> AccountState:
+    """The other account, or a part of it, under the profiles in force here."""
+    state = engine.new("", remains["clock"], timeline)
+    state.facts = read_facts(remains["facts"], remains["told"])
     for row in remains["signals"]:
         entry = read_entry(row, 0)
-        if state.ledger.find(entry.source, entry.id) is None:
+        state.ledger.add(entry)
+        state.remember(entry)
+    state.floor = read_key(remains["floor"]) if remains["floor"] else None
+    state.gone = {type_: read_key(row) for type_, row in remains["gone"].items()}
+    rules = timeline.profiles.fingerprints
+    state.folded = {name: read_folded(row) for name, row in remains["folded"].items() if name in rules}
+    for place in state.places.values():
+        place.build(state.values, state.ledger, state.folded)
+    return state
+
+
+def _unite(engine: Engine, state: AccountState, other: AccountState, timeline: Timeline) -> None:
+    """Facts, signals and remainders of both; what both have once."""
+    for name, fact in other.facts.items():
+        state.tell(name, fact.value, fact.key)
+    gone: dict[str, Key] = dict(state.gone)
+    for type_, key in other.gone.items():
+        gone[type_] = max(gone.get(type_, key), key)
+    for side in (state, other):  # each by itself: a limit's window that one has forgotten was never the other's
+        _forget(engine, side, gone)
+    state.gone = gone or state.gone
+    if other.floor is not None and (state.floor is None or state.floor < other.floor):
+        state.floor = other.floor
+    folded = dict(state.folded)
+    for name, theirs in other.folded.items():
+        ours = folded.get(name)
+        folded[name] = theirs if ours is None else ours.joined(timeline.profiles.fingerprints[name], theirs)
+    state.folded = folded or state.folded
+    for entry in sorted(other.ledger, key=lambda entry: entry.key):
+        known = state.ledger.find(entry.source, entry.id)
+        if known is None:
+            entry.chunk, entry.repeat_of = 0, None
             state.ledger.add(entry)
             state.remember(entry)
-    floor = read_key(remains["floor"]) if remains["floor"] else None
-    state.floor = _later(state.floor, floor)
-    gone: dict[str, Key] = dict(state.gone)
-    for type_, row in remains["gone"].items():
-        gone[type_] = _later(gone.get(type_), read_key(row)) or gone[type_]
-    state.gone = gone or state.gone
-    folded = dict(state.folded)
-    for name, row in remains["folded"].items():
-        rule, ours = timeline.profiles.fingerprints.get(name), folded.get(name)
-        if rule is not None:
-            folded[name] = read_folded(row) if ours is None else ours.joined(rule, read_folded(row))
-    state.folded = folded or state.folded
+        elif entry.orphan and not known.orphan:
+            state.orphan(known)
+    state.seal()
 
 
-def _later(one: Key | None, other: Key | None) -> Key | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other)
-
-
-def _fold_what_is_gone(engine: Engine, state: AccountState) -> None:
-    """What one account still remembered and the other would have forgotten: ``gone`` is one for both from now on."""
-    for type_ in sorted(state.gone):
-        gone = state.gone[type_]
-        for entry in state.ledger.before(type_, gone[0] + 1):
-            if entry.key <= gone:
+def _forget(engine: Engine, state: AccountState, gone: Mapping[str, Key]) -> None:
+    """What one account still remembers and the other has forgotten the time of: from now on both have."""
+    for type_ in sorted(gone):
+        for entry in state.ledger.before(type_, gone[type_][0] + 1):
+            if entry.key <= gone[type_]:
                 engine.fold(state, entry)

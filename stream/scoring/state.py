@@ -8,7 +8,6 @@ values and books are derived, and built when first needed. ADR 0002 has the reas
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from stream.scoring.entries import Entry, Key
@@ -17,7 +16,9 @@ from stream.scoring.ledger import Ledger, SameEvent
 from stream.scoring.place import Place, Resting
 from stream.scoring.profile import Profiles
 from stream.scoring.stored import (
+    Fact,
     read_entry,
+    read_facts,
     read_folded,
     read_key,
     read_place,
@@ -33,6 +34,9 @@ FORMAT = 1
 CHUNK = 64
 """Signals in a sealed chunk."""
 
+FEW = 16
+"""The same of what came with another account."""
+
 Tiers = tuple[tuple[str, str | None], ...]
 """Profile and tier; ``None`` where the account has none yet."""
 
@@ -44,15 +48,6 @@ _tiers: dict[Tiers, Tiers] = {}
 
 class StateTooNew(Exception):
     """The stored state was written by a newer release."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """What the newest signal about a member said; ``value`` is ``None`` where it said unknown."""
-
-    value: Any
-    key: Key
-    """``(time, source, id)`` of that signal: the greatest wins."""
 
 
 class AccountState:
@@ -151,14 +146,30 @@ class AccountState:
         """File an entry for storage: into the header, whose oldest arrivals are sealed when they are too many."""
         self.open.append(entry)
         if len(self.open) > CHUNK:
-            self.sealed += 1
-            entries, self.open = self.open[:CHUNK], self.open[CHUNK:]
+            self._seal(CHUNK)
+
+    def seal(self) -> None:
+        """File what is in the header into small chunks, where it may have become too much for one record."""
+        while len(self.open) > FEW:
+            self._seal(FEW)
+
+    def _seal(self, count: int) -> None:
+        self.sealed += 1
+        entries, self.open = self.open[:count], self.open[count:]
+        self.edits += 1
+        for sealed in entries:
+            sealed.chunk = self.sealed
+        self.chunks = self.chunks or {}
+        self.chunks[self.sealed] = entries
+        self.dirty += (self.sealed,)
+
+    def orphan(self, entry: Entry) -> None:
+        """A remembered signal never counts from now on, and is stored so."""
+        self.ledger.orphan(entry)
+        if entry.chunk:
+            self.dirty += (entry.chunk,)
+        else:
             self.edits += 1
-            for sealed in entries:
-                sealed.chunk = self.sealed
-            self.chunks = self.chunks or {}
-            self.chunks[self.sealed] = entries
-            self.dirty += (self.sealed,)
 
     def forget(self, entry: Entry) -> None:
         """Take the oldest entry of its type out of ledger and storage.
@@ -283,9 +294,3 @@ class AccountState:
             state.ledger.add(entry)
         state.built, state.scheduled, state.facts_edits = False, state.due, len(header["told"])
         return state
-
-
-def read_facts(rows: Mapping[str, Any], told: Iterable[Any]) -> dict[str, Fact]:
-    """Facts out of the stored form that ``AccountState.stored_facts`` gives."""
-    keys = [read_key(row) for row in told]  # many facts come with one signal
-    return {name: Fact(value, keys[number]) for name, (value, number) in rows.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
@@ -9,6 +11,21 @@ from stream.scoring.entries import Entry, Key
 from stream.scoring.folded import Folded
 from stream.scoring.place import Place
 from stream.scoring.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the newest signal about a member said; ``value`` is ``None`` where it said unknown."""
+
+    value: Any
+    key: Key
+    """``(time, source, id)`` of that signal: the greatest wins."""
+
+
+def read_facts(rows: Mapping[str, Any], told: Iterable[Any]) -> dict[str, Fact]:
+    """Facts out of the stored form that ``AccountState.stored_facts`` gives."""
+    keys = [read_key(row) for row in told]  # many facts come with one signal
+    return {name: Fact(value, keys[number]) for name, (value, number) in rows.items()}
 
 
 def read_place(profile: Profile, row: list[Any]) -> Place:

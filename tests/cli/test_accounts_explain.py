@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from schemas.accounts import ProfileStanding
+from stream.identity import Aliases
+from stream.reading import signals_of
 from stream.settings import Settings
 from stream.topology import open_log
-from stream.transports.records import Append
+from stream.transports.records import Append, partition_for
+from stream.wire import encode_mark
 from tests.cli.both import both_logs
-from tests.cli.filling import fill
+from tests.cli.filling import NOW, fill
 from tests.cli.running import signal_line, tierline
 
 
@@ -164,6 +168,20 @@ def test_an_explanation_for_programs() -> None:
     scores = {point["score"] for point in profile["curve"]}
     assert min(scores) == 50.0  # facts alone, before the hire
     assert max(scores) > 89
+
+
+def test_the_curve_has_what_was_told_under_other_names(filled: Settings) -> None:
+    """Of accounts that were joined, up to then and at its own times; a forged mark breaks nothing."""
+    marks: list[dict[str, Any]] = [{"old": "delta.org"}, {"old": "acme.com"}, {"old": 5}, {}]
+    with open_log(filled) as log:
+        topic, key = filled.topic("signals"), b"acme.com"
+        partition = partition_for(key, filled.partitions)
+        values = [encode_mark("joined", data, source="x", time=NOW, id_="m") for data in marks]
+        log.append([Append(topic, partition, key, value) for value in values])
+        found = signals_of(log, filled, "acme.com", Aliases({"delta.org": "other.com"}))
+    assert [signal.id for _, signal in found] == ["e-1", "e-6", "e-2", "e-7", "e-3"]
+    assert {signal.account for _, signal in found} == {"acme.com"}
+    assert tierline("explain", "acme.com", "--json").json["profiles"]["crm"]["curve"][-1]["score"] > 0
 
 
 @pytest.mark.usefixtures("home")

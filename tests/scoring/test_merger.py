@@ -40,6 +40,7 @@ class Pair:
     def __init__(self, doc: dict[str, Any], limits: Limits | None = None, *, restarts: bool = False) -> None:
         self.partitions = {name: self._partition(doc, limits, restarts=restarts) for name in (OLD, NEW)}
         self.changes: list[TierChange] = []
+        self.remains: list[Remains] = []
         self._count = 0
 
     @staticmethod
@@ -63,8 +64,8 @@ class Pair:
         """The old name ends; what is remembered of it, as it comes out of the log."""
         remains, changes = self.partitions[OLD].end(alias(day(at)), day(at))
         self.changes += changes
-        found: Remains = json.loads(json.dumps(remains))
-        return found
+        self.remains.append(json.loads(json.dumps(remains)))
+        return self.remains[-1]
 
     def join(self, remains: Remains, at: float) -> list[TierChange]:
         """It joins the other."""
@@ -222,6 +223,39 @@ def test_the_stronger_of_two_forgotten_gives_the_points() -> None:
         assert pair.standing(NEW, 20).score == pytest.approx(40 * 2**-0.4)
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_window_of_a_limit_is_its_account_s_own(*, restarts: bool) -> None:
+    """One has forgotten what counted of a window that is over, and still has what did not: that never counts."""
+    doc = profile(line(points=1, cap="none", limit={"count": 3, "per": "10d"}))
+    pair = Pair(doc, Limits(horizon=5 * DAY_MS), restarts=restarts)
+    for name, window in ((OLD, 6), (NEW, 16)):
+        for at in (0, 0.5, 1, 5, 5.5, 6, 6.4):
+            pair.tell(name, window + at)
+    assert [pair.standing(name, 22.4).score for name in (OLD, NEW)] == [3, 3]
+    pair.merge(22.4)
+    assert pair.standing(NEW, 22.4).score == 6
+    pair.tell(NEW, 22.5)
+    assert pair.standing(NEW, 22.5).score == 6
+    pair.tell(NEW, 26)
+    assert pair.standing(NEW, 26).score == 7
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("taken_back_in", [OLD, NEW])
+def test_what_was_taken_back_of_one_counts_for_neither(taken_back_in: str, *, restarts: bool) -> None:
+    """A signal was told to both, and taken back in one, which has forgotten that by now."""
+    pair = Pair(profile(line(points=30, decay={"window": "30d"})), Limits(horizon=5 * DAY_MS), restarts=restarts)
+    for name in (OLD, NEW):
+        pair.tell(name, 0, id_="both")
+    back = {"signal_source": "x", "signal_id": "both", "signal_time": day(0)}
+    pair.tell(taken_back_in, 1, "retracted", **back)
+    for name in (OLD, NEW):
+        pair.tell(name, 8, "layoff")
+    pair.merge(8)
+    pair.tell(NEW, 9, "layoff")
+    assert pair.standing(NEW, 9).score == 0
+
+
 def test_a_limit_is_one_for_both() -> None:
     """Of a window no more count than of one account: what each has forgotten of it is spent for both."""
     pair = Pair(profile(line(points=1, cap="none", limit={"count": 3, "per": "1000d"})), Limits(remembered=2))
@@ -284,11 +318,13 @@ def test_large_remains_are_joined_in_parts() -> None:
     pairs[0].merge(20)
     found = parts(pairs[1].end(20))
     assert max(len(one["signals"]) for one in found) == 1
-    assert found[0]["facts"]
-    assert found[0]["folded"]
+    assert [one["signals"] for one in found[:2]] == [[], []], "facts, and what is forgotten, in parts of their own"
     assert len({one["id"] for one in found}) == len(found) > 5
+    told = len(pairs[1].changes)
     for one in [*found, *found]:
         pairs[1].join(one, 20)
+    pairs[1].join(pairs[0].remains[0], 20)
+    assert len(pairs[1].changes) == len(pairs[0].changes) == told, "what they come to in between is told to nobody"
     one, other = (pair.standing(NEW, 20) for pair in pairs)
     assert (one.score, one.contributions) == (other.score, other.contributions)
 

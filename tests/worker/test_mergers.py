@@ -9,7 +9,9 @@ import jsonschema
 import pytest
 
 from schemas.publish import schemas
-from stream.transports.records import Append
+from stream.agents.intake import Intake
+from stream.identity import Aliases
+from stream.transports.records import Append, Record
 from stream.wire import encode_mark
 
 from .breaking import unborn
@@ -214,14 +216,69 @@ def test_an_account_that_cannot_be_read_stays_and_the_alias_is_parked() -> None:
     assert score(desk, NEW) == pytest.approx(64, abs=0.1)
 
 
-@pytest.mark.parametrize("data", [{}, {"old": 1}, {"old": "a.com", "canonical": "b.com", "told": []}, {"told": 5}])
+@pytest.mark.parametrize("data", [{}, {"old": 1}, {"old": "a.com", "canonical": "b.com", "told": [1]}, {"told": 5}])
 def test_a_forged_mark_is_rejected(data: dict[str, Any]) -> None:
     """Whatever it says, it costs itself alone."""
     desk = a_desk()
     for kind in ("alias", "joined"):
         desk.mark(kind, data)  # type: ignore[arg-type]
     remains = {"id": "x/1", "clock": "soon", "signals": [[1]], "floor": 5}
-    desk.mark("joined", {"old": "a.com", "canonical": NEW, "told": [1, "a", "b"], "remains": remains})
+    told = [1, "a", "b"]
+    desk.mark("joined", {"old": "a.com", "canonical": NEW, "told": told, "import": False, "remains": remains})
     assert {one["reason"] for one in desk.documents("rejected")} <= {"unexpected"}
     assert score(desk, NEW) == 20
     assert score(desk, OLD) == pytest.approx(44, abs=0.1)
+
+
+def test_what_went_on_from_a_name_does_not_come_again_when_that_is_another_s() -> None:
+    """A chain is corrected in its middle, and then all of the log is worked through anew: each signal counts once."""
+    for restarted in (False, True):
+        desk = a_desk()
+        first = rename(desk)
+        passed_on(desk, first)
+        second = rename(desk, NEW, "last.com")
+        passed_on(desk, second)
+        rename(desk, NEW, "other.com")
+        if restarted:
+            desk.restart()
+        for again in (first, second):  # as they come, at the end of the log, of a worker that has lost its state
+            assert [one.key for one in passed_on(desk, again) if one.topic == "signals"] == []
+        assert score(desk, "last.com") == pytest.approx(64, abs=0.1)
+        assert score(desk, "other.com") is None
+
+
+def test_what_was_sent_on_is_not_sent_on_again() -> None:
+    """Nor where the account had ended before it came: the name may stand for a third one by then."""
+    desk = a_desk()
+    remains = rename(desk)
+    rename(desk, NEW, "last.com")
+    (sent,) = (one for one in passed_on(desk, remains) if one.topic == "signals")
+    assert sent.key == b"last.com"
+    rename(desk, NEW, "other.com")
+    for _ in range(2):
+        assert [one for one in passed_on(desk, remains) if one.topic == "signals"] == []
+        desk.restart()
+
+
+def test_an_alias_told_with_an_import_alerts_nobody() -> None:
+    """It passes intake when the import may be over; what comes of it is history all the same."""
+    desk = a_desk()
+    watch = Aliases()
+    told = event("a", OLD, "account_alias", {"canonical": NEW}, desk.now, recordedtime="2026-01-01T00:00:00Z")
+    record = Record("accounts", 0, 0, desk.now, b"old.com", json.dumps(told).encode())
+    taken = Intake(desk.settings, watch, desk.metrics).process([record], desk.now)
+    (mark,) = (one for one in taken.appends if one.topic == "signals")
+    passed_on(desk, desk.put((None, mark.value)))
+    assert [one["data"]["import"] for one in desk.documents("tier-changes")] == [True, True]
+
+
+def test_an_alias_of_which_nothing_was_written_is_news_again() -> None:
+    """A batch that turned out to be somebody else's is forgotten with its aliases, and learned anew from the log."""
+    desk, aliases = a_desk(), Aliases()
+    intake = Intake(desk.settings, aliases, desk.metrics)
+    told = event("a", OLD, "account_alias", {"canonical": NEW}, desk.now)
+    record = Record("accounts", 0, 0, desk.now, b"old.com", json.dumps(told).encode())
+    assert intake.process([record], desk.now).aliases == 1
+    assert intake.process([record], desk.now).appends == [], "a second delivery"
+    aliases.become(Aliases())
+    assert len(intake.process([record], desk.now).appends) == 2
