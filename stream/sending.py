@@ -7,6 +7,7 @@ What cannot be used comes back as a ``Refusal`` and never reaches the log. Sendi
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 import orjson
 
@@ -14,7 +15,8 @@ from schemas.envelope import MOST_BYTES
 from schemas.times import format_time
 from stream.identity import Aliases, AliasLoop, AliasRefused, told_by
 from stream.importing import Import
-from stream.scoring.values import Signal
+from stream.scoring.judge import Limits, refuse_future
+from stream.scoring.values import Refused, Signal
 from stream.settings import Settings
 from stream.topology import group_of
 from stream.transports.records import Append, partition_for
@@ -42,19 +44,18 @@ def known_aliases(log: Log, settings: Settings) -> Aliases:
         offset = records[-1].offset + 1
         for record in records:
             if record.value and b"account_alias" in record.value:
-                _take_in(aliases, decode(record.value, record.headers))
+                _take_in(aliases, decode(record.value, record.headers), record.timestamp_ms)
     return aliases
 
 
-def _take_in(aliases: Aliases, incoming: Incoming | Refusal) -> None:
+def _take_in(aliases: Aliases, incoming: Incoming | Refusal, time: int) -> None:
     if isinstance(incoming, Incoming) and incoming.signal.type == "account_alias":
-        try:
-            _add(aliases, incoming.signal)
-        except AliasLoop:
-            return  # the worker rejects it in its turn
+        with suppress(AliasLoop, Refused):  # the worker rejects it in its turn
+            _add(aliases, incoming.signal, time)
 
 
-def _add(aliases: Aliases, signal: Signal) -> None:
+def _add(aliases: Aliases, signal: Signal, time: int) -> None:
+    refuse_future(Limits(), signal, time)
     aliases.add(signal.account, signal.data["canonical"], (signal.time, signal.source, signal.id))
 
 
@@ -67,6 +68,7 @@ class Sender:
 
     def __init__(self, log: Log, settings: Settings, *, history: Import | None = None) -> None:
         self.sent: Counter[str] = Counter()
+        self._log = log
         self._append = log.append if history is None else history.append
         self._importing = history is not None
         self._aliases = known_aliases(log, settings)
@@ -88,10 +90,10 @@ class Sender:
         account = signal.account
         try:
             if signal.type == "account_alias":
-                _add(self._aliases, signal)
+                _add(self._aliases, signal, self._log.clock())
             elif signal.type == "retracted":
                 self._aliases.refuse_taking_back(signal.data["signal_source"], signal.data["signal_id"])
-        except AliasRefused as error:
+        except (AliasRefused, Refused) as error:
             return Refusal(error.reason, error.message, document)
         if signal.type != "account_alias":
             account = self._aliases.resolve(account)

@@ -10,7 +10,7 @@ from stream.agents.renaming import Renamed
 from stream.agents.table import partition_key
 from stream.scoring.engine import Timeline
 from stream.scoring.partition import Partition
-from stream.scoring.state import FORMAT
+from stream.scoring.state import FORMAT, PLAIN
 
 
 class Whole:
@@ -40,7 +40,7 @@ class Whole:
     def _clock_row(self, partition: Partition, applied: int) -> bytes:
         return orjson.dumps(
             {
-                "v": FORMAT,
+                "v": FORMAT if self._renamed.took else PLAIN,
                 "clock": partition.clock,
                 "importing": partition.importing,
                 "outside": partition.outside,

@@ -28,8 +28,11 @@ from stream.scoring.stored import (
 )
 from stream.scoring.values import NOTHING
 
-FORMAT = 1
+FORMAT = 2
 """Version of the stored form. A newer one is refused, an older one read."""
+
+PLAIN = 1
+"""The same where no account was joined with another: what an older release may go on with is not kept from it."""
 
 CHUNK = 64
 """Signals in a sealed chunk."""
@@ -226,7 +229,7 @@ class AccountState:
         """
         values, told = facts or self.stored_facts()
         header = {
-            "v": FORMAT,
+            "v": FORMAT if self.joined else PLAIN,
             "account": self.account,
             "born": self.born,
             "clock": self.clock,

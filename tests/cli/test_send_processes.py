@@ -203,6 +203,19 @@ def test_record_times_of_the_future_are_left_to_the_worker(home: Path, settings:
     assert len(sent(settings)) == 1
 
 
+def test_an_alias_of_the_future_is_not_followed(home: Path, settings: Settings) -> None:
+    """A worker would refuse it, and what was sent after it lie with the wrong account for good: `send` refuses it."""
+    del home
+    alias = {"id": "a", "type": "tierline.signal.account_alias", "subject": "old.com", "data": {"canonical": "new.com"}}
+    ahead = format_time(time.time_ns() // 1_000_000 + 3_600_000)
+    lines = signal_line(1, **alias, time=ahead) + signal_line(2, subject="old.com")
+    ran = tierline("send", "-", stdin=lines)
+    assert ran.code == 1
+    assert "standard input:1: time" in ran.err
+    assert "ahead of the record time" in ran.err
+    assert [orjson.loads(one)["subject"] for one in sent(settings)] == ["old.com"]
+
+
 @pytest.mark.parametrize("how", [[], ["--import"]])
 def test_a_full_disk_loses_nothing_accepted(settings: Settings, how: list[str]) -> None:
     """Where the disk ends, the error says how much is in the log; all of that is there, and the rest can follow."""

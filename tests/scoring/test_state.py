@@ -84,7 +84,7 @@ def stored(**changed: Any) -> dict[str, Any]:
 
 def test_a_newer_state_is_refused() -> None:
     """A state that a newer release wrote is refused with an error that says of whom, and what to do."""
-    with pytest.raises(StateTooNew, match=r"acme\.com has format 2, this release reads up to 1; run the newer release"):
+    with pytest.raises(StateTooNew, match=r"acme\.com has format 3, this release reads up to 2; run the newer release"):
         AccountState.from_stored(stored(v=FORMAT + 1), {}, Profiles([compile_profile(TYPICAL)]))
 
 

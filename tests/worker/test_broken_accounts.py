@@ -226,12 +226,12 @@ def test_a_newer_state_still_stops_the_worker() -> None:
     row = json.loads(desk.stored[b"broken.com"])
     desk.stored.write({b"broken.com": json.dumps(row | {"pending": True}).encode()}, None)
     desk.restart()
-    desk.stored.write({b"broken.com": json.dumps(row | {"v": 2}).encode()}, None)
+    desk.stored.write({b"broken.com": json.dumps(row | {"v": 99}).encode()}, None)
     with pytest.raises(StateTooNew):
         desk.shard.flush(desk.now)
     desk.stored.write({b"broken.com": json.dumps(row | {"pending": True}).encode()}, None)
     desk.restart()
-    desk.stored.write({b"broken.com": json.dumps(row | {"v": 2}).encode()}, None)
+    desk.stored.write({b"broken.com": json.dumps(row | {"v": 99}).encode()}, None)
     with pytest.raises(StateTooNew):
         desk.tell(reading("2", "whole.com"))
 

@@ -207,13 +207,13 @@ def test_a_state_of_a_newer_release_stops_the_worker(install: Install) -> None:
     for key in (b"acme.com", b"\x00clock\x000"):
         with installation.log() as log:
             (row,) = [json.loads(r.value or b"") for r in log.scan_latest(topic) if r.key == key]
-        append(installation, Append(topic, 0, key, json.dumps(row | {"v": 2}).encode()))
+        append(installation, Append(topic, 0, key, json.dumps(row | {"v": 99}).encode()))
         signals = len(installation.documents("signals"))
         ended = installation.command("run")
         assert ended.returncode == 1
         assert ended.stderr.splitlines()[-1] == (
-            f"tierline: {installation.settings.path}: the stored state of the accounts has format 2, this release "
-            "reads up to 1. Run the newer release again; nothing was changed."
+            f"tierline: {installation.settings.path}: the stored state of the accounts has format 99, this release "
+            "reads up to 2. Run the newer release again; nothing was changed."
         )
         assert installation.documents("rejected") == []
         assert len(changes(installation)) == 1
@@ -232,7 +232,7 @@ def test_a_newer_state_is_never_parked_as_a_bad_record() -> None:
     desk.tell(funding("a", "acme.com", desk.now))
     desk.restart()
     row = json.loads(desk.stored[b"acme.com"])
-    desk.stored.write({b"acme.com": json.dumps(row | {"v": 2}).encode()}, None)
+    desk.stored.write({b"acme.com": json.dumps(row | {"v": 99}).encode()}, None)
     with pytest.raises(StateTooNew):
         desk.tell(funding("b", "acme.com", desk.now))
     with pytest.raises(StateTooNew, match="Run the newer release again"):

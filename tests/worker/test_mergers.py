@@ -247,6 +247,22 @@ def test_what_went_on_from_a_name_does_not_come_again_when_that_is_another_s() -
         assert score(desk, "other.com") is None
 
 
+def test_an_older_release_refuses_what_it_would_lose() -> None:
+    """Who was given what is new in the stored form: a row that has it says so, all others are as they were."""
+    desk = a_desk()
+    clock = b"\x00clock\x000"
+
+    def formats() -> dict[bytes, int]:
+        rows = {key: desk.stored.get(key) for key in (b"old.com", b"acme.com", b"last.com", clock)}
+        return {key: json.loads(row)["v"] for key, row in rows.items() if row is not None}
+
+    assert formats() == {b"old.com": 1, b"acme.com": 1, clock: 1}
+    passed_on(desk, rename(desk))
+    assert formats() == {b"acme.com": 2, clock: 1}
+    passed_on(desk, rename(desk, NEW, "last.com"))
+    assert formats() == {b"last.com": 2, clock: 2}, "what the name was given is stored with it"
+
+
 def test_what_was_sent_on_is_not_sent_on_again() -> None:
     """Nor where the account had ended before it came: the name may stand for a third one by then."""
     desk = a_desk()
