@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from stream.identity import Aliases
+from stream.identity import Aliases, canonical_account
 from stream.profiles import load_profiles
 from stream.sources.formats import convert
 from stream.sources.report import Report
@@ -20,6 +20,7 @@ from tests.shared_data import shared_data
 
 from .conftest import Install
 from .processes import Installation
+from .telling import latest
 
 PROFILE = Path(__file__).parents[2] / "examples" / "profiles" / "yc" / "yc.yaml"
 SAMPLE = 300
@@ -54,6 +55,18 @@ def reference_items(documents: list[dict[str, Any]]) -> dict[str, list[Item]]:
     return items
 
 
+def renamed(documents: list[dict[str, Any]]) -> set[str]:
+    """Every name that is another of an account, and those of the accounts."""
+    aliases = [one for one in documents if one["type"].endswith("account_alias")]
+    told = {one["subject"] for one in aliases} | {one["data"]["canonical"] for one in aliases}
+    return {canonical_account(name) for name in told}
+
+
+def apart_from(names: set[str], changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The changes of all other accounts."""
+    return {id_: change for id_, change in changes.items() if change["subject"] not in names}
+
+
 def hard_facts(change: dict[str, Any]) -> tuple[Any, ...]:
     """What has to be equal between the engine and the reference."""
     names = ("profile", "sequence", "from_tier", "to_tier", "direction", "cause")
@@ -76,7 +89,11 @@ def imported(installation: Installation, folder: Path) -> dict[str, dict[str, An
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_whole_history_runs_alike_through_worker_replay_and_reference(install: Install, tmp_path: Path) -> None:
-    """5,617 companies, 31,097 changes: the worker's tier changes are the replay's, of 300 accounts the reference's."""
+    """5,617 companies, 31,097 changes: the worker's tier changes are the replay's, of 300 accounts the reference's.
+
+    Of companies that took another name it is what is known in the end: a worker comes to an alias in its own time, and
+    what was remembered travels to another partition, behind what had been sent there.
+    """
     folder = shared_data("yc_companies")
     documents = list(convert("yc-directory", folder, Report()))
     file = tmp_path / "yc.jsonl"
@@ -84,21 +101,28 @@ def test_the_whole_history_runs_alike_through_worker_replay_and_reference(instal
     last = max(document["recordedtime"] for document in documents)
 
     installation = install(PROFILE.read_text())
-    through_worker = without_detection(list(imported(installation, folder).values()), last)
+    changes = imported(installation, folder).values()
+    through_worker = without_detection(list(changes), last)
 
     replayed = installation.command("replay", "--profiles", str(PROFILE), "--signals", str(file), "--scores")
     assert (replayed.returncode, replayed.stderr) == (0, "")
     lines = [json.loads(line) for line in replayed.stdout.splitlines()]
     through_replay = without_detection([line for line in lines if line["type"] == "tierline.tier.changed"], last)
-    assert through_worker == through_replay
-    assert len(through_replay) > 5_000
+    names = renamed(documents)
+    assert apart_from(names, through_worker) == apart_from(names, through_replay)
+    assert len(apart_from(names, through_replay)) > 4_000
 
     items = reference_items(documents)
     scores = {line["subject"]: line["data"] for line in lines if line["type"] == "tierline.account.scored"}
-    assert set(scores) == set(items)
+    ended = {change["subject"] for change in through_replay.values() if change["data"]["direction"] == "merged"}
+    assert len(ended) > 1_000
+    assert ended == {one["subject"] for one in changes if one["data"]["direction"] == "merged"}
+    assert set(scores) == set(items) - ended
+    published = latest(installation)
+    assert {name: data["facts"] for name, data in published.items()} == {name: scores[name]["facts"] for name in scores}
     document = load_profiles(PROFILE)[0].document
     end = max(item.record_time_ms for history in items.values() for item in history)
-    for account in random.Random(1).sample(sorted(items), SAMPLE):
+    for account in random.Random(1).sample(sorted(items.keys() - names), SAMPLE):
         history = clamped(items[account])
         wanted = replay([Item("profile_activated", 0, profile_doc=document), *history], until=end)
         ours = sorted(
