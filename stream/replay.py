@@ -9,7 +9,7 @@ from typing import Any
 
 from stream.identity import Aliases, AliasRefused
 from stream.scoring.engine import Engine, Limits
-from stream.scoring.judge import refuse_future
+from stream.scoring.judge import key_of, refuse_future
 from stream.scoring.partition import Memory, Partition
 from stream.scoring.profile import compile_profile
 from stream.scoring.publish import standing
@@ -79,8 +79,7 @@ class Replay:
         if signal.type == "account_alias":
             try:
                 refuse_future(self.partition.engine.limits, signal, self._clock)
-                told = signal.time, signal.source, signal.id
-                news = self.aliases.add(signal.account, signal.data["canonical"], told)
+                news = self.aliases.add(signal.account, signal.data["canonical"], key_of(signal))
             except (AliasRefused, Refused) as error:
                 return Refusal(error.reason, str(error)), []
             self._count("alias")

@@ -15,7 +15,7 @@ from schemas.envelope import MOST_BYTES
 from schemas.times import format_time
 from stream.identity import Aliases, AliasLoop, AliasRefused, told_by
 from stream.importing import Import
-from stream.scoring.judge import Limits, refuse_future
+from stream.scoring.judge import Limits, key_of, refuse_future
 from stream.scoring.values import Refused, Signal
 from stream.settings import Settings
 from stream.topology import group_of
@@ -56,7 +56,7 @@ def _take_in(aliases: Aliases, incoming: Incoming | Refusal, time: int) -> None:
 
 def _add(aliases: Aliases, signal: Signal, time: int) -> None:
     refuse_future(Limits(), signal, time)
-    aliases.add(signal.account, signal.data["canonical"], (signal.time, signal.source, signal.id))
+    aliases.add(signal.account, signal.data["canonical"], key_of(signal))
 
 
 class Sender:

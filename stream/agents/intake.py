@@ -16,7 +16,7 @@ from stream.agents.renaming import alias_mark
 from stream.identity import Aliases, AliasRefused
 from stream.metrics import Metrics
 from stream.rejecting import kept_key
-from stream.scoring.judge import Limits, refuse_future
+from stream.scoring.judge import Limits, key_of, refuse_future
 from stream.scoring.values import Refused
 from stream.settings import Settings
 from stream.transports.records import Append, Record, partition_for
@@ -86,7 +86,7 @@ class Intake:
 
     def _alias(self, incoming: Incoming, record: Record, now: int, taken: Taken) -> Refusal | None:
         signal = incoming.signal
-        old, canonical, told = signal.account, signal.data["canonical"], (signal.time, signal.source, signal.id)
+        old, canonical, told = signal.account, signal.data["canonical"], key_of(signal)
         if record.topic != self._settings.topic(ACCOUNTS):
             value = forwarded(record.value or b"", record.headers, None)
             if isinstance(value, Refusal):

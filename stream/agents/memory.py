@@ -16,7 +16,7 @@ from stream.scoring.agenda import Agenda
 from stream.scoring.engine import Activation, Timeline
 from stream.scoring.names import Names
 from stream.scoring.profile import Profile, Profiles, compile_profile
-from stream.scoring.state import FORMAT, StateTooNew
+from stream.scoring.state import FORMAT, StateTooNew, Tiers
 from stream.transports.rows import Rows
 
 if TYPE_CHECKING:
@@ -145,8 +145,14 @@ class Counted:
     def moved(self, account: Account) -> None:
         """An account changed: count it in the tiers it is in now."""
         tiers = account.state.tiers()
-        if tiers == account.tiers:
-            return
+        if tiers != account.tiers:
+            self._retier(account, tiers)
+
+    def ended(self, account: Account) -> None:
+        """An account has ended: it is in no tier."""
+        self._retier(account, ())
+
+    def _retier(self, account: Account, tiers: Tiers) -> None:
         for profile, tier in account.tiers:
             if tier is not None:
                 self._tier(profile, tier, -1)
@@ -154,13 +160,6 @@ class Counted:
             if tier is not None:
                 self._tier(profile, tier, 1)
         account.tiers = tiers
-
-    def ended(self, account: Account) -> None:
-        """An account has ended: it is in no tier."""
-        for profile, tier in account.tiers:
-            if tier is not None:
-                self._tier(profile, tier, -1)
-        account.tiers = ()
 
     def stored(self, key: bytes, before: int | None, value: bytes | None) -> None:
         """A row was stored in place of another, which had so many bytes; the gauges are told with the work."""

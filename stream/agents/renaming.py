@@ -14,6 +14,7 @@ import orjson
 
 from schemas.envelope import MOST_BYTES
 from schemas.topics import ACCOUNTS, SIGNALS
+from stream.scoring.judge import key_of
 from stream.scoring.merger import Remains, halves, has_joined
 from stream.scoring.values import Signal
 from stream.settings import Settings
@@ -126,5 +127,4 @@ def _keyed(account: str, value: bytes, settings: Settings) -> Append:
 
 
 def _told(alias: Signal) -> dict[str, Any]:
-    told = alias.time, alias.source, alias.id
-    return {"old": alias.account, "canonical": alias.data["canonical"], "told": told}
+    return {"old": alias.account, "canonical": alias.data["canonical"], "told": key_of(alias)}

@@ -175,7 +175,7 @@ class Shard:
         if isinstance(told, Refusal):
             self._refuse(told, record, now, work)
             return
-        incoming, signal = told, resolved(told.signal, self._renamed.names)
+        incoming, signal = told, resolved(told.signal, names) if (names := self._renamed.names) else told.signal
         key = signal.account.encode()
         if record.key != key or signal.type == "account_alias" or not self._ours(signal.account):
             self._forward(signal, record, now, work)

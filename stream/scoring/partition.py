@@ -115,7 +115,8 @@ class Partition:
         remains = merger.end(self.engine, state, alias, time, self.timeline, changes)
         self.accounts.drop(name)
         self._dues.set(name, None)
-        self._not_off(name)
+        if self._off:
+            self._not_off(name)
         return remains, changes
 
     def join(self, alias: Signal, remains: Mapping[str, Any], time: int) -> list[TierChange]:
@@ -248,12 +249,12 @@ class Partition:
         if due != state.scheduled or self._off:  # with most signals it stays; one put off has another in the agenda
             self._dues.set(state.account, due)
             state.scheduled = due
-        self._not_off(state.account)
+        if self._off:
+            self._not_off(state.account)
 
     def _not_off(self, name: str) -> None:
-        if self._off:
-            self._off.discard(name)
-            self._trim()
+        self._off.discard(name)
+        self._trim()
 
     def _at(self, time: int) -> int:
         self.clock = max(self.clock, time)
