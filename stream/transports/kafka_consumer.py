@@ -133,10 +133,7 @@ class KafkaConsumer(RefusedConsumer):
         wanted = [TopicPartition(*tp) for tp in active_partitions or ()]
         asked = self.client.getmany(*wanted, timeout_ms=int(timeout * 1000), max_records=self._kafka.limits.records)
         fetched = await self._if_allowed(asked)
-        found = {
-            TP(*tp): [Record(tp.topic, tp.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records]
-            for tp, records in fetched.items()
-        }
+        found: dict[TP, list[Record]] = {TP(*tp): records for tp, records in fetched.items()}
         for tp, records in found.items():
             self._cut(tp, records)
         for tp in wanted:
@@ -152,7 +149,8 @@ class KafkaConsumer(RefusedConsumer):
         size, most = 0, self._kafka.limits.bytes
         for at, record in enumerate(records, 1):
             size += len(record.key or b"") + len(record.value or b"")
-            size += sum(len(name) + len(value or b"") for name, value in record.headers)
+            if record.headers:  # most have none
+                size += sum(len(name) + len(value or b"") for name, value in record.headers)
             if size >= most and at < len(records):
                 self.client.seek(TopicPartition(*tp), records[at].offset)
                 del records[at:]

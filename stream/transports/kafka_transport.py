@@ -129,10 +129,10 @@ class KafkaTransport(base.Transport):
 
     def new_consumer(self) -> AIOKafkaConsumer:
         """A consumer that is a member of the group, not started."""
-        from stream.transports.kafka_tolerant_async import tolerate  # and with it kafka-python: see kafka_refusals.py
+        from stream.transports.kafka_parsing import parse_so  # and with it kafka-python: see kafka_refusals.py
 
         session = int(self.session_seconds * 1000)
-        tolerate()
+        parse_so()
         return AIOKafkaConsumer(
             **self.connection.aiokafka(),
             client_id="tierline",

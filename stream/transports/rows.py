@@ -119,8 +119,9 @@ class MemoryRows:
                 kept[key] = value
                 lately[key] = None
         if len(lately) > self._most:
-            for key in list(islice(lately, len(lately) - self._most)):
-                kept[key] = packing.pack(kept[key])
+            keys = list(islice(lately, len(lately) - self._most))
+            kept.update(zip(keys, packing.pack_all([kept[key] for key in keys]), strict=True))
+            for key in keys:
                 del lately[key]
         if end is not None:
             self.end = end

@@ -11,7 +11,7 @@ import aiokafka.consumer.fetcher
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, Subscription, SubscriptionState, TopicPartitionState
 from aiokafka.producer import sender
@@ -74,6 +74,7 @@ def test_the_transport_is_found() -> None:
         (Assignment, "state_value"),
         (TopicPartitionState, "_position has_valid_position"),
         (MemoryRecords, "size_in_bytes has_next next_batch"),
+        (PartitionRecords, "_records_iterator _consumer_record __iter__ __next__ next_fetch_offset"),
         (_DefaultRecordBatchPy, "_buffer __iter__ __next__"),
     ],
 )
@@ -147,7 +148,8 @@ def test_positions_pass_markers() -> None:
     """After a fetch the position is past markers and aborted records, also where nothing is handed over."""
     source = inspect.getsource(aiokafka.consumer.fetcher)
     assert "self.next_fetch_offset = next_batch.next_offset" in source
-    assert "MemoryRecords(" in inspect.getsource(Fetcher)  # the name that kafka_tolerant_async puts its own in for
+    for name in ("MemoryRecords(", "PartitionRecords("):  # those that kafka_parsing puts its own in for
+        assert name in inspect.getsource(Fetcher)
 
 
 def test_ends_are_last_stable_offsets() -> None:

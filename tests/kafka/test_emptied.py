@@ -14,7 +14,7 @@ from kafka.consumer import fetcher as synchronous
 from kafka.record import MemoryRecords
 from kafka.record import memory_records as parsers
 
-from stream.transports import kafka_tolerant, kafka_tolerant_async
+from stream.transports import kafka_parsing, kafka_tolerant
 
 PLACE = TopicPartition("account-state", 0)
 PRODUCER = 7
@@ -46,7 +46,7 @@ def marker(offset: int, *, aborts: bool | None) -> bytes:
 
 def read_by_aiokafka(data: bytes, aborted: list[tuple[int, int]]) -> tuple[list[bytes], int]:
     """The values of a fetched answer, and the position after it."""
-    kafka_tolerant_async.tolerate()
+    kafka_parsing.parse_so()
     found = asynchronous.PartitionRecords(
         PLACE, asynchronous.MemoryRecords(data), aborted, 0, None, None, False, asynchronous.READ_COMMITTED
     )
