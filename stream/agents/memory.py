@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import orjson
 from stream.agents.renaming import Renamed
 from stream.agents.table import Account, is_account, partition_key
 from stream.metrics import Metrics
-from stream.scoring.agenda import Agenda
+from stream.scoring.agenda import NEVER, Agenda
 from stream.scoring.engine import Activation, Timeline
 from stream.scoring.names import Names
 from stream.scoring.profile import Profile, Profiles, compile_profile
@@ -61,31 +62,47 @@ def read_shard(stored: Rows, number: int) -> ShardMemory:
         memory.clock, memory.importing, memory.outside = meta["clock"], meta["importing"], meta["outside"]
         memory.applied, memory.log = meta.get("applied", 0), meta.get("log", "")
     names, tiers, epoch = memory.names, memory.tiers, memory.timeline.epoch
+    dues, drifts = array("q"), array("q")
     for key, value in stored.items():
-        if key.startswith(ALIAS):
-            memory.renamed.read(key[len(ALIAS) :].partition(b"\x00")[0].decode(), value)
         if key.startswith(b"\x00"):
+            if key.startswith(ALIAS):
+                memory.renamed.read(key[len(ALIAS) :].partition(b"\x00")[0].decode(), value)
             continue
         memory.sizes += len(key) + len(value)
         if not is_account(key):
             continue
-        header = read_format(value)
-        name: str = header["account"]
-        at = names.add(name)
+        head = _head(key, value)
+        names.enter(key)
         due: int | None = None
-        for profile, place in header["places"].items():
+        for profile, place in head["places"].items():
             moment: int | None = place[6]
             if moment is not None and (due is None or moment < due):
                 due = moment
             if place[1]:
                 tiers[profile, place[1]] = tiers.get((profile, place[1]), 0) + 1
-        memory.dues.put(at, due)
-        memory.drifts.put(at, header.get("drift"))
-        if header["epoch"] < epoch:
-            memory.behind.append(name)
-        if header.get("pending"):
-            memory.pending.append(name)
+        dues.append(NEVER if due is None else due)
+        drift: int | None = head.get("drift")
+        drifts.append(NEVER if drift is None else drift)
+        if head["epoch"] < epoch:
+            memory.behind.append(key.decode())
+        if head.get("pending"):
+            memory.pending.append(key.decode())
+    memory.dues.fill(dues)
+    memory.drifts.fill(drifts)
     return memory
+
+
+def _head(key: bytes, row: bytes) -> dict[str, Any]:
+    """What a start has to know of an account: it comes before the name, and is read alone.
+
+    Rows that an earlier release wrote have it elsewhere, and are read whole.
+    """
+    end = row.find(b',"account":"' + key + b'"')
+    if end > 0:
+        head = read_format(row[:end] + b"}")
+        if "places" in head:
+            return head
+    return read_format(row)
 
 
 def read_format(raw: bytes | None) -> dict[str, Any]:

@@ -29,19 +29,18 @@ class Writing:
         self._facts, self._facts_edits = NO_FACTS, 0
         """The stored form of the facts and of the signals that told them, after so many changes."""
 
-    def write(self, state: AccountState, extra: dict[str, Any]) -> tuple[bytes, dict[int, bytes | None]]:
+    def write(self, state: AccountState, beside: dict[str, Any]) -> tuple[bytes, dict[int, bytes | None]]:
         """The header, with what is stored beside the state, and the chunks that changed (``None``: delete it)."""
         if state.facts_edits != self._facts_edits:
             facts, told = state.stored_facts()
             self._facts = orjson.Fragment(encoded(facts)), orjson.Fragment(encoded(told))
             self._facts_edits = state.facts_edits
         since = self._count if state.edits == self._edits else 0
-        header, chunks = state.to_stored(since, self._facts)
+        header, chunks = state.to_stored(since, self._facts, beside)
         if header["signals"] or not since:
             came = orjson.dumps(header["signals"])
             self._rows = self._rows + b"," + came[1:-1] if since else came[:-1]
             self._count, self._edits = len(state.open), state.edits
         header["signals"] = orjson.Fragment(self._rows + b"]")
-        header |= extra
         rows = {number: None if rows is None else encoded(rows) for number, rows in chunks.items()}
         return encoded(header), rows

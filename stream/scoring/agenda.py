@@ -76,6 +76,15 @@ class Agenda:
                 self._days, self._filed = {}, 0
                 self._file(range(len(moments)))
 
+    def fill(self, moments: array[int]) -> None:
+        """The moments of all accounts, by number, at once; ``NEVER`` for those that have none. There were none yet."""
+        self._moments = moments
+        for number in range(len(moments)):
+            moment: int = moments[number]
+            if moment != NEVER:
+                self._some += 1
+                self._enter(moment // DAY, number)
+
     @property
     def next(self) -> int | None:
         """The first moment of all."""

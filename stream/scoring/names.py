@@ -28,7 +28,10 @@ class Names:
 
     def add(self, name: str) -> int:
         """The number of a name, which has one from now on."""
-        key = name.encode()
+        return self.enter(name.encode())
+
+    def enter(self, key: bytes) -> int:
+        """The same, by the name's bytes."""
         place = self._place(key)
         found: int = self._places[place]
         if found >= 0:

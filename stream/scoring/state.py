@@ -221,24 +221,26 @@ class AccountState:
         return {name: [fact.value, told[fact.key]] for name, fact in self.facts.items()}, list(told)
 
     def to_stored(
-        self, since: int = 0, facts: tuple[Any, Any] | None = None
+        self, since: int = 0, facts: tuple[Any, Any] | None = None, beside: Mapping[str, Any] = NOTHING
     ) -> tuple[dict[str, Any], dict[int, list[Any] | None]]:
         """The header, with the open entries from ``since`` on, and the chunks that changed (``None``: delete it).
 
-        ``facts``: what stands for the two of ``stored_facts``, where the caller has them.
+        ``facts``: what stands for the two of ``stored_facts``, where the caller has them. ``beside``: what the caller
+        keeps with the header. What a start has to know of every account comes before its name, and is read alone then.
         """
         values, told = facts or self.stored_facts()
         header = {
             "v": FORMAT if self.joined else PLAIN,
+            "epoch": self.epoch,
+            "places": {name: stored_place(place) for name, place in self.places.items()},
+            **beside,
             "account": self.account,
             "born": self.born,
             "clock": self.clock,
-            "epoch": self.epoch,
             "floor": self.floor,
             "gone": self.gone,
             "facts": values,
             "told": told,
-            "places": {name: stored_place(place) for name, place in self.places.items()},
             "resting": self.resting,
             "folded": {name: stored_folded(folded) for name, folded in self.folded.items()},
             "folded_at": self.folded_at,

@@ -9,8 +9,9 @@ changelog is read up to its end as of the assignment, whatever is at that end, a
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
@@ -124,16 +125,35 @@ class BatchRecovery(Recovery):
         return starts
 
     async def _read_to(self, consumer: BatchingConsumer, left: set[TP], ends: Any) -> None:
+        """What one answer brought is taken in beside the reading of the next: packing rows holds up no other thread."""
         told, count = monotonic(), 0
-        while left:
-            for tp, records in (await consumer.fetch(left)).items():
-                if records:
-                    await self.apply(tp, records)
-                    count += len(records)
-            left = {tp for tp in left if ((await consumer.position(tp)) or 0) < ends[tp]}
-            if monotonic() - told > self.progress_interval:
-                told = monotonic()
-                log.info("restored %d changelog records so far", count)
+        taken: asyncio.Task[None] | None = None
+        try:
+            while left:
+                fetched = await consumer.fetch(left)
+                if taken is not None:
+                    await asyncio.shield(taken)
+                taken = asyncio.create_task(self._take_in(fetched))
+                count += sum(map(len, fetched.values()))
+                left = {tp for tp in left if ((await consumer.position(tp)) or 0) < ends[tp]}
+                if monotonic() - told > self.progress_interval:
+                    told = monotonic()
+                    log.info("restored %d changelog records so far", count)
+            if taken is not None:
+                await asyncio.shield(taken)
+        finally:
+            if taken is not None and not taken.done():  # called off: the next recovery goes on with the same rows
+                await asyncio.wait({taken})
+
+    async def _take_in(self, fetched: Mapping[TP, Sequence[Record]]) -> None:
+        for tp, records in fetched.items():
+            table = cast("Collection", self.tp_to_table[tp])
+            if not records:
+                continue
+            if isinstance(table.data, RowStore):
+                await asyncio.to_thread(table.data.rows(tp.partition).restore, records)
+            else:
+                await self.apply(tp, records)
 
     async def apply(self, tp: TP, records: Sequence[Record]) -> None:
         """Puts records of a changelog into the table they belong to."""

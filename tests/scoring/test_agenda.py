@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 import tracemalloc
+from array import array
 
 import pytest
 
-from stream.scoring.agenda import DAY, Agenda
+from stream.scoring.agenda import DAY, NEVER, Agenda
 from stream.scoring.names import Names
 
 ROUNDS = int(os.environ.get("ROUNDS", "250"))
@@ -39,16 +40,24 @@ def some_moment(rng: random.Random, now: int) -> int | None:
     ])  # fmt: skip
 
 
+def filled(agenda: Agenda, accounts: list[str], rng: random.Random) -> dict[str, int]:
+    """A moment for each account, or none, put in at once, as a partition is taken up."""
+    moments = [some_moment(rng, NOW) for _ in accounts]
+    agenda.fill(array("q", [NEVER if moment is None else moment for moment in moments]))
+    return {name: moment for name, moment in zip(accounts, moments, strict=True) if moment is not None}
+
+
 def test_the_next_is_that_of_a_sorted_list() -> None:
     """Whatever was set before, and however often: the first moment, and at one moment the first by name."""
     rng = random.Random(1)
     for _ in range(max(1, ROUNDS // 5)):
-        names = Names()
+        names, now = Names(), NOW
         agenda = Agenda(names)
-        plain: dict[str, int] = {}
-        now = NOW
         accounts = [f"a{number}" for number in range(rng.choice([2, 20, 300]))]
         taken = rng.choice([0.05, 0.3])
+        plain: dict[str, int] = {}
+        if rng.random() < 0.5:
+            plain = filled(agenda, [name for name in accounts if names.add(name) >= 0], rng)
         for step in range(rng.choice([100, 100, 4_000])):
             account = rng.choice(accounts)
             moment = some_moment(rng, now)

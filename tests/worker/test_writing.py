@@ -47,7 +47,7 @@ def test_bytes_that_are_kept_are_those_of_all(batches: list[list[tuple[str, int]
         extra: dict[str, Any] = {"pending": bool(count % 2), "drift": None}
         dirty = set(desk.state.dirty)
         header, chunks = writing.write(desk.state, extra)
-        assert header == orjson.dumps(desk.state.to_stored()[0] | extra)
+        assert header == orjson.dumps(desk.state.to_stored(beside=extra)[0])
         assert chunks.keys() == dirty
         for number, rows in chunks.items():
             held = desk.state.chunks.get(number)
