@@ -10,13 +10,14 @@ import difflib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from schemas.topics import INTAKE, SIGNALS
-from stream.identity import Aliases
+from stream.identity import Aliases, told_by
 from stream.scoring.values import Signal
 from stream.settings import Settings
 from stream.topology import connect, group_of
@@ -42,6 +43,17 @@ def scored(log: Log, settings: Settings) -> Iterator[dict[str, Any]]:
         document = _data(record) if record.key not in older else None
         if document is not None:
             yield document
+
+
+def aliases_in_force(log: Log, settings: Settings) -> Aliases:
+    """Which names stand for others, as workers have taken it in."""
+    aliases = Aliases()
+    for record in log.scan_latest(settings.topic("aliases")):
+        if record.key and record.value:
+            with suppress(ValueError, KeyError, TypeError):  # only workers write it: what they cannot have says nothing
+                row = orjson.loads(record.value)
+                aliases.add(record.key.decode(), row["canonical"], told_by(row))
+    return aliases
 
 
 def score_of(log: Log, settings: Settings, account: str) -> dict[str, Any] | None:

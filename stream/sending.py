@@ -13,8 +13,9 @@ import orjson
 
 from schemas.envelope import MOST_BYTES
 from schemas.times import format_time
-from stream.identity import Aliases, AliasLoop, AliasRefused, told_by
+from stream.identity import Aliases, AliasLoop, AliasRefused
 from stream.importing import Import
+from stream.reading import aliases_in_force
 from stream.scoring.judge import Limits, key_of, refuse_future
 from stream.scoring.values import Refused, Signal
 from stream.settings import Settings
@@ -30,14 +31,7 @@ _CHUNK = 1_000
 
 def known_aliases(log: Log, settings: Settings) -> Aliases:
     """Aliases as the log has them: those in force, and those that wait for a worker to take them in."""
-    aliases = Aliases()
-    for record in log.scan_latest(settings.topic("aliases")):
-        if record.key and record.value:
-            try:
-                row = orjson.loads(record.value)
-                aliases.add(record.key.decode(), row["canonical"], told_by(row))
-            except (ValueError, KeyError, TypeError):
-                continue  # the worker writes this topic; what it cannot have written stands for nothing
+    aliases = aliases_in_force(log, settings)
     topic = settings.topic("accounts")
     offset = log.position(group_of(settings), topic, 0) or log.begin(topic, 0)
     while records := log.read(topic, 0, offset, _CHUNK):

@@ -1,11 +1,11 @@
-"""Writing until it is durable: a full disk and brokers that do not answer are waited for, and told of."""
+"""Writing until it is durable, and asking until it is answered: a full disk and silent brokers are waited for."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stream.metrics import Metrics
 from stream.transports.batching import StaleBatch
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tierline")
 
+Found = TypeVar("Found")
+
 RETRY = 1.0
-"""Seconds before a failed write is tried again."""
+"""Seconds before what failed is tried again."""
 PATIENCE = 10.0
 """Seconds after which a write that the log does not answer is told of."""
 
@@ -50,6 +52,19 @@ class Durably:
             else:
                 self._health.trouble = None
                 return offsets
+        return None
+
+    async def ask(self, question: Callable[[], Found]) -> Found | None:
+        """Ask the log, in a thread, until it answers: a broker may hang. None: we stop."""
+        while not self._app.should_stop:
+            try:
+                found = await asyncio.to_thread(question)
+            except LogError as error:
+                self.troubled(error)
+                await asyncio.sleep(RETRY)
+            else:
+                self._health.trouble = None
+                return found
         return None
 
     def troubled(self, error: LogError) -> None:

@@ -83,12 +83,14 @@ class Worker:
         """Before anything is consumed. Raises LogError and ProfileErrors; then nothing was appended."""
         await asyncio.to_thread(bring_into_force, self.settings, self.profiles, now_ms())
         self.aliases.become(await asyncio.to_thread(learn_aliases, self.settings))
-        found = await asyncio.to_thread(incarnations, self.settings, SIGNALS, ACCOUNT_STATE)
-        self._incarnation, self.store.incarnation = found
+        signals, states = await asyncio.to_thread(incarnations, self.settings, SIGNALS, ACCOUNT_STATE)
+        self._incarnation = signals
+        self.store.incarnation = states
 
     async def recovered(self) -> None:
         """Our partitions are restored: take up their accounts. Raises StateTooNew."""
-        topic, dealt = self.settings.topic(SIGNALS), self._dealt
+        topic = self.settings.topic(SIGNALS)
+        dealt = self._dealt
         assigned = self.app.consumer.assignment()
         owned = {tp.partition for tp in assigned if tp.topic == topic}
         for partition in self.shards.keys() - owned:
@@ -120,22 +122,16 @@ class Worker:
             log.info("has %s", told_partitions(self.settings.partitions, owned))
 
     async def _learn_aliases(self) -> None:
-        """The aliases as of now. Where nobody answers, such as a broker that hangs, it is asked again."""
-        while not self.app.should_stop:
-            try:
-                self.aliases.become(await asyncio.to_thread(learn_aliases, self.settings))
-            except LogError as error:
-                self._durably.troubled(error)
-                await asyncio.sleep(RETRY)
-            else:
-                self.health.trouble = None
-                return
+        found = await self._durably.ask(lambda: learn_aliases(self.settings))
+        if found is not None:
+            self.aliases.become(found)
 
     async def revoked(self) -> None:
         """Our partitions are being dealt out anew: until that is over, none is ours."""
         if self.owned and not self.app.should_stop:
             log.info("the partitions are being dealt out anew")
-        self._dealt, self.owned = self._dealt + 1, set()
+        self._dealt += 1
+        self.owned = set()
         self.health.recovered = False
         self.metrics.partitions.set(0)
 

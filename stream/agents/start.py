@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import orjson
-
-from schemas.topics import ACCOUNT_STATE, ALIASES, PROFILES
+from schemas.topics import ACCOUNT_STATE, PROFILES
 from stream.agents.activation import activation, in_force
 from stream.agents.memory import read_format
 from stream.agents.table import partition_key
-from stream.identity import Aliases, told_by
+from stream.identity import Aliases
 from stream.migrating.whole import check_whole
 from stream.profiles import LoadedProfile
+from stream.reading import aliases_in_force
 from stream.scoring.state import StateTooNew
 from stream.settings import Settings
 from stream.topology import open_log
@@ -53,14 +52,8 @@ def incarnations(settings: Settings, *names: str) -> list[str]:
 
 def learn_aliases(settings: Settings) -> Aliases:
     """Which names stand for others by now. Blocks. Raises LogError."""
-    aliases = Aliases()
     with open_log(settings) as opened:
-        rows = [(r.key, r.value) for r in opened.scan_latest(settings.topic(ALIASES))]
-    for key, value in rows:
-        if key and value:
-            row = orjson.loads(value)
-            aliases.add(key.decode(), row["canonical"], told_by(row))
-    return aliases
+        return aliases_in_force(opened, settings)
 
 
 def _check_format(opened: EmbeddedLog, settings: Settings) -> None:

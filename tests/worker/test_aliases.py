@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from stream.agents.start import learn_aliases
+from stream.settings import load_settings
+from stream.topology import open_log
 from stream.transports.records import Append, partition_for
 
 from .conftest import Install
@@ -40,6 +44,16 @@ def _known(installation: Installation) -> dict[str, str]:
     with installation.log() as log:
         found = log.scan_latest(installation.settings.topic("aliases"))
         return {record.key.decode(): json.loads(record.value)["canonical"] for record in found}  # type: ignore[union-attr,arg-type]
+
+
+def test_rows_that_no_worker_can_have_written_say_nothing(tmp_path: Path) -> None:
+    """Whoever may write the topic of aliases cannot keep a worker from starting: those that are right hold."""
+    settings = load_settings({}, broker=f"sqlite:///{tmp_path / 'x.db'}")
+    right = json.dumps({"canonical": "new.com", "told": [1, "crm", "1"]}).encode()
+    rows = {b"a.com": b"{", b"b.com": b"[]", b"c.com": b"{}", b"old.com": right, b"new.com": right, b"\xff": right}
+    with open_log(settings) as log:
+        log.append([Append(settings.topic("aliases"), 0, key, value) for key, value in rows.items()])
+    assert learn_aliases(settings).snapshot() == {"old.com": "new.com"}
 
 
 def test_records_under_an_old_name_go_to_the_canonical_account(install: Install) -> None:
