@@ -7,7 +7,7 @@ The order matters: what can be cut off (scheme, user, port, path) goes first, th
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import ClassVar, NoReturn
 from urllib.parse import unquote
 
@@ -132,7 +132,7 @@ def _true_punycode(label: str) -> bool:
 def _registrable(text: str, host: str) -> str:
     """The domain somebody registered, when it can be a company's."""
     bare = host.removeprefix("www.")
-    parts = _SUFFIXES.extract_str(bare)
+    parts = _parts(bare)
     if not parts.suffix:
         # the list's own default: where no rule matches, the last label is the suffix
         *others, name, ending = ["", *bare.rsplit(".")]
@@ -150,6 +150,22 @@ def _registrable(text: str, host: str) -> str:
     if domain in free or bare in free or _everywhere(domain):
         _refuse(text, "is a free-mail provider, where anybody has an address", "send the company's domain")
     return domain
+
+
+def _parts(host: str) -> ExtractResult:
+    """What the Public Suffix List makes of a host. Most are a name and an ending of which it says nothing else."""
+    name, _, ending = host.partition(".")
+    endings, rules = _suffixes()
+    if ending in endings and host not in rules and not name.startswith("xn--"):  # the rules are in their own letters
+        return ExtractResult("", name, ending, is_private=False, registry_suffix=ending)
+    return _SUFFIXES.extract_str(host)
+
+
+@cache
+def _suffixes() -> tuple[frozenset[str], frozenset[str]]:
+    """Suffixes of one label, but for those with a rule for whatever stands before them; and all rules."""
+    rules = frozenset(_SUFFIXES.tlds)
+    return frozenset(rule for rule in rules if "." not in rule and f"*.{rule}" not in rules), rules
 
 
 def _everywhere(domain: str) -> bool:

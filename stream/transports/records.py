@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 Headers = tuple[tuple[str, bytes], ...]
 
-_MASK = 0xFFFFFFFF
-_SEED = 0x9747B28C
-_M = 0x5BD1E995
+_MASK: Final = 0xFFFFFFFF
+_SEED: Final = 0x9747B28C
+_M: Final = 0x5BD1E995
 
 
 class Record(NamedTuple):
@@ -50,14 +53,16 @@ def as_headers(headers: Any) -> Headers:
 def murmur2(data: bytes) -> int:
     """Kafka's 32-bit murmur2 of `data`, unsigned."""
     length = len(data)
-    h = (_SEED ^ length) & _MASK
+    h: i64 = (_SEED ^ length) & _MASK
     whole = length & ~3
     for at in range(0, whole, 4):
-        k = (int.from_bytes(data[at : at + 4], "little") * _M) & _MASK
+        k: i64 = data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
+        k = (k * _M) & _MASK
         k = ((k ^ (k >> 24)) * _M) & _MASK
         h = ((h * _M) & _MASK) ^ k
     if length > whole:
-        h = ((h ^ int.from_bytes(data[whole:], "little")) * _M) & _MASK
+        rest: i64 = int.from_bytes(data[whole:], "little")
+        h = ((h ^ rest) * _M) & _MASK
     h = ((h ^ (h >> 13)) * _M) & _MASK
     return h ^ (h >> 15)
 

@@ -7,11 +7,12 @@ import json
 import time
 import timeit
 
+import idna
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stream.identity import Unidentifiable, canonical_account
+from stream.identity import Unidentifiable, canonical, canonical_account
 from stream.identity.free_mail import COMPANIES, EVERYWHERE, MAJORS
 from tests.shared_data import shared_data
 
@@ -214,6 +215,16 @@ def test_public_suffixes_of_the_reference_are_no_accounts() -> None:
         below = canonical_account(f"www.zqx-tierline.{rule}")
         assert below == canonical_account(below)
         assert below.startswith("zqx-tierline.")
+
+
+def test_what_is_plain_needs_no_search() -> None:
+    """A host of two labels is told apart at once, as the search of the Public Suffix List would, whichever its rule."""
+    rules = [rule.lstrip("!*.") for rule in canonical._SUFFIXES.tlds]
+    rules += [idna.encode(rule).decode() for rule in rules if not rule.isascii()]
+    for rule in rules:
+        for host in (rule, f"zqx.{rule}", f"a.zqx.{rule}"):
+            found, wanted = canonical._parts(host), canonical._SUFFIXES.extract_str(host)
+            assert (found.subdomain, found.domain, found.suffix) == (wanted.subdomain, wanted.domain, wanted.suffix)
 
 
 def test_domains_of_a_real_vendor_file_are_accounts() -> None:
