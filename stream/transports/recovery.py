@@ -142,8 +142,9 @@ class BatchRecovery(Recovery):
             if taken is not None:
                 await asyncio.shield(taken)
         finally:
-            if taken is not None and not taken.done():  # called off: the next recovery goes on with the same rows
-                await asyncio.wait({taken})
+            if taken is not None:
+                await asyncio.wait({taken})  # also when called off: the next recovery goes on with the same rows
+                taken.exception()  # of what went wrong in both, the reading is told of
 
     async def _take_in(self, fetched: Mapping[TP, Sequence[Record]]) -> None:
         for tp, records in fetched.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from itertools import chain, islice
+from threading import Lock
 from typing import Any, Protocol
 
 from faust.stores.base import Store
@@ -82,6 +83,8 @@ class MemoryRows:
         self._lately: dict[bytes, None] = {}
         """The keys of rows that are still to be packed, the one written last at the end."""
         self._packing = Packing()
+        self._one = Lock()
+        """A thread may take in what was recovered while the event loop does something else with the same rows."""
 
     def get(self, key: bytes) -> bytes | None:
         """See ``Rows``."""
@@ -108,6 +111,12 @@ class MemoryRows:
 
     def write(self, rows: Mapping[bytes, bytes | None], end: int | None) -> None:
         """See ``Rows``."""
+        with self._one:
+            self._write(rows)
+            if end is not None:
+                self.end = end
+
+    def _write(self, rows: Mapping[bytes, bytes | None]) -> None:
         kept, lately, packing = self._kept, self._lately, self._packing
         for key, value in rows.items():
             lately.pop(key, None)
@@ -123,8 +132,6 @@ class MemoryRows:
             kept.update(zip(keys, packing.pack_all([kept[key] for key in keys]), strict=True))
             for key in keys:
                 del lately[key]
-        if end is not None:
-            self.end = end
 
     def restore(self, records: Sequence[Record]) -> None:
         """See ``Rows``."""
@@ -138,8 +145,9 @@ class MemoryRows:
 
     def close(self) -> None:
         """See ``Rows``."""
-        self._kept, self._lately, self._packing = {}, {}, Packing()
-        self.end = None
+        with self._one:
+            self._kept, self._lately, self._packing = {}, {}, Packing()
+            self.end = None
 
 
 class RowStore(Store, MutableMapping[bytes, bytes]):  # type: ignore[type-arg]
